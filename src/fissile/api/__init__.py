@@ -1,0 +1,1 @@
+"""The JSON interface: structs in and out, problems, OpenAPI."""

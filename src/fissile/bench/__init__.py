@@ -1,0 +1,1 @@
+"""Measured figures, each with the limit of the same run."""

@@ -1,0 +1,1 @@
+"""One folder a concept; modules own facts."""

@@ -1,0 +1,1 @@
+"""Who brought the buyer, decided once, with the reason."""

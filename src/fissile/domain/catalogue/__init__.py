@@ -1,0 +1,1 @@
+"""Merchants, products, SKUs, pictures, stock."""

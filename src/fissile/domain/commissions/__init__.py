@@ -1,0 +1,1 @@
+"""What a sharer earns, and the plans that say so."""

@@ -1,0 +1,114 @@
+"""Plans, the platform's fee, commissions."""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Table, UniqueConstraint
+
+from fissile.infra.schema import metadata, moment, number, uid, words
+
+commission_plan_versions = Table(
+    "commission_plan_versions",
+    metadata,
+    uid("id", primary_key=True),
+    words("scope"),
+    uid("scope_id", nullable=True),
+    number("version"),
+    words("kind"),
+    number("rate_ppm", nullable=True),
+    number("flat_minor", nullable=True),  # a piece, in the currency of the line
+    number("cap_minor", nullable=True),  # a line at most
+    number("hold_seconds"),
+    words("state"),
+    uid("made_by", nullable=True),
+    moment("valid_from"),
+    CheckConstraint("scope IN ('platform', 'merchant', 'category', 'product')", name="scope"),
+    CheckConstraint("(scope = 'platform') = (scope_id IS NULL)", name="scope_id"),
+    CheckConstraint("kind IN ('percent', 'flat')", name="kind"),
+    CheckConstraint("(kind = 'percent') = (rate_ppm IS NOT NULL)", name="percent"),
+    CheckConstraint("(kind = 'flat') = (flat_minor IS NOT NULL)", name="flat"),
+    CheckConstraint("rate_ppm BETWEEN 0 AND 1000000", name="rate"),
+    CheckConstraint("flat_minor >= 0", name="flat_minor"),
+    CheckConstraint("cap_minor >= 0", name="cap"),
+    CheckConstraint("hold_seconds >= 0", name="hold"),
+    CheckConstraint("state IN ('open', 'ended')", name="state"),
+    comment="A plan is its scope; each change is a new version, the newest decides (an ended one pays nothing).",
+)
+Index(
+    "commission_plan_versions_scope_key",
+    commission_plan_versions.c.scope,
+    commission_plan_versions.c.scope_id,
+    commission_plan_versions.c.version,
+    unique=True,
+    postgresql_nulls_not_distinct=True,
+)
+
+fee_plan_versions = Table(
+    "fee_plan_versions",
+    metadata,
+    uid("id", primary_key=True),
+    uid("merchant_id", ForeignKey("merchants.id"), nullable=True),  # null: every merchant without its own
+    number("version"),
+    number("rate_ppm"),
+    uid("made_by", nullable=True),
+    moment("valid_from"),
+    CheckConstraint("rate_ppm BETWEEN 0 AND 1000000", name="rate"),
+)
+Index(
+    "fee_plan_versions_merchant_id_version_key",
+    fee_plan_versions.c.merchant_id,
+    fee_plan_versions.c.version,
+    unique=True,
+    postgresql_nulls_not_distinct=True,
+)
+
+commissions = Table(
+    "commissions",
+    metadata,
+    uid("id", primary_key=True),
+    uid("order_id"),
+    number("line_no"),
+    uid("promoter_id", ForeignKey("members.id")),
+    uid("share_id", ForeignKey("shares.id")),
+    uid("plan_version_id", ForeignKey("commission_plan_versions.id")),
+    number("base_minor"),
+    number("amount_minor"),
+    words("currency"),
+    words("state"),
+    uid("transfer_id", ForeignKey("ledger_transfers.id")),  # the pending one
+    uid("payout_item_id", ForeignKey("payout_items.id"), nullable=True),
+    moment("accrued_at"),
+    moment("hold_until"),
+    moment("released_at", nullable=True),
+    moment("paid_at", nullable=True),
+    moment("taken_back_at", nullable=True),
+    ForeignKeyConstraint(["order_id", "line_no"], ["order_lines.order_id", "order_lines.line_no"]),
+    UniqueConstraint("order_id", "line_no"),
+    CheckConstraint("amount_minor > 0 AND amount_minor <= base_minor", name="amount"),
+    CheckConstraint("state IN ('held', 'released', 'paid', 'taken_back')", name="state"),
+    CheckConstraint("released_at IS NULL OR released_at >= hold_until", name="hold"),
+    CheckConstraint("paid_at IS NULL OR released_at IS NOT NULL", name="paid"),
+    CheckConstraint("(state = 'taken_back') = (taken_back_at IS NOT NULL)", name="taken_back"),
+)
+Index("commissions_promoter_id_idx", commissions.c.promoter_id, commissions.c.accrued_at)
+Index("commissions_due_idx", commissions.c.hold_until, postgresql_where=commissions.c.state == "held")
+
+# What the merchant and the platform get of a paid line, held and released with it.
+line_proceeds = Table(
+    "line_proceeds",
+    metadata,
+    uid("order_id", primary_key=True),
+    number("line_no", primary_key=True, autoincrement=False),
+    words("payee", primary_key=True),
+    uid("merchant_id", ForeignKey("merchants.id")),
+    number("amount_minor"),
+    words("currency"),
+    words("state"),
+    uid("transfer_id", ForeignKey("ledger_transfers.id")),
+    moment("hold_until"),
+    moment("released_at", nullable=True),
+    ForeignKeyConstraint(["order_id", "line_no"], ["order_lines.order_id", "order_lines.line_no"]),
+    CheckConstraint("payee IN ('merchant', 'platform')", name="payee"),
+    CheckConstraint("amount_minor > 0", name="amount"),
+    CheckConstraint("state IN ('held', 'released', 'taken_back')", name="state"),
+)
+Index("line_proceeds_due_idx", line_proceeds.c.hold_until, postgresql_where=line_proceeds.c.state == "held")

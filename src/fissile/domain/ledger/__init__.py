@@ -1,0 +1,1 @@
+"""Double entry: transfers that are never edited, balances that are their sum."""

@@ -1,0 +1,166 @@
+"""Orders, lines, payments, refunds."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    Table,
+    UniqueConstraint,
+    text,
+)
+
+from fissile.infra.schema import metadata, moment, number, uid, words
+
+orders = Table(
+    "orders",
+    metadata,
+    uid("id", primary_key=True),
+    uid("merchant_id", ForeignKey("merchants.id")),
+    uid("member_id", ForeignKey("members.id"), nullable=True),  # null: a guest
+    uid("visitor_id"),
+    words("state"),
+    words("currency"),
+    number("total_minor"),
+    number("refunded_minor", server_default="0"),
+    words("idempotency_scope"),
+    words("idempotency_key"),
+    Column("request_hash", LargeBinary(), nullable=False),
+    # Attribution, decided once at placement (the touches are in order_touches).
+    uid("credit_share_id", ForeignKey("shares.id"), nullable=True),
+    uid("credit_promoter_id", ForeignKey("members.id"), nullable=True),
+    words("credit_rule"),  # e.g. "last-touch@1 15d"
+    words("credit_reason"),  # why this promoter, or why nobody
+    words("tracking", server_default=""),
+    moment("placed_at"),
+    moment("reserved_until"),
+    moment("paid_at", nullable=True),
+    moment("shipped_at", nullable=True),
+    moment("completed_at", nullable=True),
+    moment("closed_at", nullable=True),  # cancelled, expired or refunded
+    UniqueConstraint("idempotency_scope", "idempotency_key"),
+    CheckConstraint(
+        "state IN ('placed', 'paid', 'shipped', 'completed', 'cancelled', 'expired', 'refunded')",
+        name="state",
+    ),
+    CheckConstraint("total_minor >= 0", name="total"),
+    CheckConstraint("refunded_minor >= 0 AND refunded_minor <= total_minor", name="refunded"),
+    CheckConstraint("(credit_share_id IS NULL) = (credit_promoter_id IS NULL)", name="credit"),
+    CheckConstraint(
+        "(state IN ('cancelled', 'expired', 'refunded')) = (closed_at IS NOT NULL)", name="closed"
+    ),
+    CheckConstraint(
+        "state NOT IN ('paid', 'shipped', 'completed', 'refunded') OR paid_at IS NOT NULL", name="paid"
+    ),
+)
+# The sweep that lets unpaid reservations go.
+Index("orders_reserved_until_idx", orders.c.reserved_until, postgresql_where=text("state = 'placed'"))
+Index(
+    "orders_member_id_idx",
+    orders.c.member_id,
+    orders.c.placed_at,
+    postgresql_where=text("member_id IS NOT NULL"),
+)
+Index("orders_visitor_id_idx", orders.c.visitor_id)  # a guest's orders
+Index("orders_merchant_id_idx", orders.c.merchant_id, orders.c.placed_at)
+Index(
+    "orders_credit_promoter_id_idx",
+    orders.c.credit_promoter_id,
+    orders.c.placed_at,
+    postgresql_where=text("credit_promoter_id IS NOT NULL"),
+)
+
+order_lines = Table(
+    "order_lines",
+    metadata,
+    uid("order_id", ForeignKey("orders.id"), primary_key=True),
+    number("line_no", primary_key=True, autoincrement=False),
+    uid("sku_id", ForeignKey("skus.id")),
+    words("title"),
+    number("quantity"),
+    number("unit_price_minor"),
+    number("amount_minor"),
+    # What the line was decided on, and how its money will be divided; the merchant gets the rest.
+    number("sku_version"),
+    uid("fee_plan_version_id", ForeignKey("fee_plan_versions.id"), nullable=True),
+    number("fee_minor"),
+    uid("commission_plan_version_id", ForeignKey("commission_plan_versions.id"), nullable=True),
+    number("commission_minor"),
+    number("hold_seconds"),
+    CheckConstraint("quantity > 0", name="quantity"),
+    CheckConstraint("amount_minor = unit_price_minor * quantity", name="amount"),
+    CheckConstraint("fee_minor >= 0 AND commission_minor >= 0", name="parts"),
+    CheckConstraint("fee_minor + commission_minor <= amount_minor", name="split"),
+)
+Index("order_lines_sku_id_idx", order_lines.c.sku_id)  # stock of a SKU, recomputed by the audit
+
+# About a person: erased without touching the order.
+order_contacts = Table(
+    "order_contacts",
+    metadata,
+    uid("order_id", ForeignKey("orders.id"), primary_key=True),
+    words("name"),
+    words("phone"),
+    words("email"),
+    words("address"),
+)
+
+payments = Table(
+    "payments",
+    metadata,
+    uid("id", primary_key=True),
+    uid("order_id", ForeignKey("orders.id")),
+    words("gateway"),
+    words("gateway_payment_id"),
+    number("amount_minor"),
+    words("currency"),
+    words("outcome"),
+    moment("paid_at"),
+    moment("received_at"),
+    UniqueConstraint("gateway", "gateway_payment_id"),
+    CheckConstraint("amount_minor > 0", name="amount"),
+    CheckConstraint("outcome IN ('settled', 'late', 'doubled', 'differs')", name="outcome"),
+    comment="Money that arrived. settled pays its order; late, doubled or differing is given back at once.",
+)
+Index("payments_order_id_idx", payments.c.order_id)
+# One settled payment an order.
+Index(
+    "payments_settled_key", payments.c.order_id, unique=True, postgresql_where=payments.c.outcome == "settled"
+)
+
+gateway_messages = Table(
+    "gateway_messages",
+    metadata,
+    words("gateway", primary_key=True),
+    words("message_id", primary_key=True),
+    Column("body_hash", LargeBinary(), nullable=False),
+    words("kind"),
+    words("outcome"),
+    moment("received_at"),
+    comment="Each verified webhook once, with what became of it.",
+)
+
+refunds = Table(
+    "refunds",
+    metadata,
+    uid("id", primary_key=True),
+    uid("order_id", ForeignKey("orders.id")),
+    uid("payment_id", ForeignKey("payments.id")),
+    number("amount_minor"),
+    words("currency"),
+    words("reason"),
+    uid("requested_by", nullable=True),
+    words("state"),
+    words("idempotency_key", unique=True),
+    moment("posted_at"),
+    moment("returned_at", nullable=True),
+    CheckConstraint("amount_minor > 0", name="amount"),
+    CheckConstraint("state IN ('posted', 'returned')", name="state"),
+    CheckConstraint("(state = 'returned') = (returned_at IS NOT NULL)", name="returned"),
+    comment="posted: owed to the buyer in the ledger; returned: the gateway said that the money is back.",
+)
+Index("refunds_order_id_idx", refunds.c.order_id)
+Index("refunds_owed_idx", refunds.c.posted_at, postgresql_where=refunds.c.state == "posted")  # the sweep

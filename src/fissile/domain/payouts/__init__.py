@@ -1,0 +1,1 @@
+"""Batches that pay people out, made by one and approved by another."""

@@ -1,0 +1,1 @@
+"""What a promoter shares, and who opened it."""

@@ -1,0 +1,35 @@
+"""A share, and the forms it takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+Form = Literal["link", "code"]
+ShareState = Literal["active", "paused", "revoked"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """A promoter's invitation to one target; link and code are two forms of the same token."""
+
+    id: UUID
+    token: str
+    promoter_id: UUID
+    target_kind: Literal["product"]
+    target_id: UUID
+    channel: str
+    state: ShareState
+    version: int
+    created_at: datetime
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a pasted text held: the token and the form in which it stood."""
+
+    token: str
+    form: Form

@@ -1,0 +1,1 @@
+"""Words everyone uses: Money, Rate, ids, moments, errors. No I/O, no clock, no chance."""

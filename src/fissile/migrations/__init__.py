@@ -1,0 +1,1 @@
+"""How a database becomes and stays what the code expects."""

@@ -1,0 +1,822 @@
+DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'fissile_app') THEN
+    CREATE ROLE fissile_app NOLOGIN;
+  END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+END $$;
+-- next statement
+DO $$ BEGIN
+  IF NOT pg_has_role(current_user, 'fissile_app', 'MEMBER') THEN
+    EXECUTE format('GRANT fissile_app TO %I', current_user);
+  END IF;
+END $$;
+-- next statement
+CREATE TABLE audit_log (
+	id UUID NOT NULL, 
+	actor_id UUID, 
+	actor_name TEXT COLLATE "C" NOT NULL, 
+	act TEXT COLLATE "C" NOT NULL, 
+	subject TEXT COLLATE "C" NOT NULL, 
+	detail JSONB NOT NULL, 
+	occurred_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT audit_log_pkey PRIMARY KEY (id)
+);
+-- next statement
+COMMENT ON TABLE audit_log IS 'Each administrative act; append-only.';
+-- next statement
+CREATE TABLE categories (
+	id UUID NOT NULL, 
+	parent_id UUID, 
+	name TEXT COLLATE "C" NOT NULL, 
+	path TEXT COLLATE "C" NOT NULL, 
+	sort_key TEXT COLLATE "C" NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT categories_pkey PRIMARY KEY (id), 
+	CONSTRAINT categories_parent_id_fkey FOREIGN KEY(parent_id) REFERENCES categories (id), 
+	CONSTRAINT categories_path_key UNIQUE (path)
+);
+-- next statement
+CREATE TABLE commission_plan_versions (
+	id UUID NOT NULL, 
+	scope TEXT COLLATE "C" NOT NULL, 
+	scope_id UUID, 
+	version BIGINT NOT NULL, 
+	kind TEXT COLLATE "C" NOT NULL, 
+	rate_ppm BIGINT, 
+	flat_minor BIGINT, 
+	cap_minor BIGINT, 
+	hold_seconds BIGINT NOT NULL, 
+	state TEXT COLLATE "C" NOT NULL, 
+	made_by UUID, 
+	valid_from TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT commission_plan_versions_pkey PRIMARY KEY (id), 
+	CONSTRAINT commission_plan_versions_scope_check CHECK (scope IN ('platform', 'merchant', 'category', 'product')), 
+	CONSTRAINT commission_plan_versions_scope_id_check CHECK ((scope = 'platform') = (scope_id IS NULL)), 
+	CONSTRAINT commission_plan_versions_kind_check CHECK (kind IN ('percent', 'flat')), 
+	CONSTRAINT commission_plan_versions_percent_check CHECK ((kind = 'percent') = (rate_ppm IS NOT NULL)), 
+	CONSTRAINT commission_plan_versions_flat_check CHECK ((kind = 'flat') = (flat_minor IS NOT NULL)), 
+	CONSTRAINT commission_plan_versions_rate_check CHECK (rate_ppm BETWEEN 0 AND 1000000), 
+	CONSTRAINT commission_plan_versions_flat_minor_check CHECK (flat_minor >= 0), 
+	CONSTRAINT commission_plan_versions_cap_check CHECK (cap_minor >= 0), 
+	CONSTRAINT commission_plan_versions_hold_check CHECK (hold_seconds >= 0), 
+	CONSTRAINT commission_plan_versions_state_check CHECK (state IN ('open', 'ended'))
+);
+-- next statement
+CREATE UNIQUE INDEX commission_plan_versions_scope_key ON commission_plan_versions (scope, scope_id, version) NULLS NOT DISTINCT;
+-- next statement
+COMMENT ON TABLE commission_plan_versions IS 'A plan is its scope; each change is a new version, the newest decides (an ended one pays nothing).';
+-- next statement
+CREATE TABLE events (
+	position BIGINT GENERATED ALWAYS AS IDENTITY, 
+	tx xid8 DEFAULT pg_current_xact_id() NOT NULL, 
+	name TEXT COLLATE "C" NOT NULL, 
+	occurred_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	actor_id UUID, 
+	subject_id UUID NOT NULL, 
+	data JSONB NOT NULL, 
+	CONSTRAINT events_pkey PRIMARY KEY (position)
+);
+-- next statement
+CREATE INDEX events_subject_id_idx ON events (subject_id);
+-- next statement
+CREATE INDEX events_tx_idx ON events (tx);
+-- next statement
+COMMENT ON TABLE events IS 'One row for each change of state; append-only.';
+-- next statement
+CREATE TABLE gateway_messages (
+	gateway TEXT COLLATE "C" NOT NULL, 
+	message_id TEXT COLLATE "C" NOT NULL, 
+	body_hash BYTEA NOT NULL, 
+	kind TEXT COLLATE "C" NOT NULL, 
+	outcome TEXT COLLATE "C" NOT NULL, 
+	received_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT gateway_messages_pkey PRIMARY KEY (gateway, message_id)
+);
+-- next statement
+COMMENT ON TABLE gateway_messages IS 'Each verified webhook once, with what became of it.';
+-- next statement
+CREATE TABLE kept_answers (
+	scope TEXT COLLATE "C" NOT NULL, 
+	key TEXT COLLATE "C" NOT NULL, 
+	request_hash BYTEA NOT NULL, 
+	answer JSONB NOT NULL, 
+	kind TEXT COLLATE "C" NOT NULL, 
+	kept_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT kept_answers_pkey PRIMARY KEY (scope, key), 
+	CONSTRAINT kept_answers_kind_check CHECK (kind IN ('done', 'refused'))
+);
+-- next statement
+CREATE INDEX kept_answers_kept_at_idx ON kept_answers (kept_at);
+-- next statement
+COMMENT ON TABLE kept_answers IS 'First answers by idempotency key: ''done'' of flows without a key column, ''refused'' for 30 days.';
+-- next statement
+CREATE TABLE ledger_accounts (
+	id UUID NOT NULL, 
+	kind TEXT COLLATE "C" NOT NULL, 
+	owner_id UUID, 
+	currency TEXT COLLATE "C" NOT NULL, 
+	bounded BOOLEAN NOT NULL, 
+	debits_posted BIGINT DEFAULT '0' NOT NULL, 
+	credits_posted BIGINT DEFAULT '0' NOT NULL, 
+	debits_pending BIGINT DEFAULT '0' NOT NULL, 
+	credits_pending BIGINT DEFAULT '0' NOT NULL, 
+	opened_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT ledger_accounts_pkey PRIMARY KEY (id), 
+	CONSTRAINT ledger_accounts_positive_check CHECK (debits_posted >= 0 AND credits_posted >= 0 AND debits_pending >= 0 AND credits_pending >= 0), 
+	CONSTRAINT ledger_accounts_bounded_check CHECK (NOT bounded OR debits_posted + debits_pending <= credits_posted)
+);
+-- next statement
+CREATE UNIQUE INDEX ledger_accounts_kind_owner_id_currency_key ON ledger_accounts (kind, owner_id, currency) NULLS NOT DISTINCT;
+-- next statement
+CREATE TABLE members (
+	id UUID NOT NULL, 
+	state TEXT COLLATE "C" NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT members_pkey PRIMARY KEY (id), 
+	CONSTRAINT members_state_check CHECK (state IN ('active', 'closed'))
+);
+-- next statement
+CREATE TABLE merchants (
+	id UUID NOT NULL, 
+	code TEXT COLLATE "C" NOT NULL, 
+	name TEXT COLLATE "C" NOT NULL, 
+	currency TEXT COLLATE "C" NOT NULL, 
+	state TEXT COLLATE "C" NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT merchants_pkey PRIMARY KEY (id), 
+	CONSTRAINT merchants_state_check CHECK (state IN ('active', 'closed')), 
+	CONSTRAINT merchants_currency_check CHECK (currency ~ '^[A-Z]{3}$'), 
+	CONSTRAINT merchants_code_key UNIQUE (code)
+);
+-- next statement
+CREATE TABLE pictures (
+	id UUID NOT NULL, 
+	sha256 BYTEA NOT NULL, 
+	media_type TEXT COLLATE "C" NOT NULL, 
+	width BIGINT NOT NULL, 
+	height BIGINT NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT pictures_pkey PRIMARY KEY (id), 
+	CONSTRAINT pictures_sha256_key UNIQUE (sha256)
+);
+-- next statement
+CREATE UNLOGGED TABLE rate_limit_windows (
+	key TEXT COLLATE "C" NOT NULL, 
+	hits TIMESTAMP WITH TIME ZONE[] NOT NULL, 
+	expires_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT rate_limit_windows_pkey PRIMARY KEY (key)
+);
+-- next statement
+COMMENT ON TABLE rate_limit_windows IS 'Sliding windows of sign-in and the like; lost at a crash, which only forgets attempts.';
+-- next statement
+CREATE TABLE reference_versions (
+	name TEXT COLLATE "C" NOT NULL, 
+	version BIGINT NOT NULL, 
+	CONSTRAINT reference_versions_pkey PRIMARY KEY (name)
+);
+-- next statement
+COMMENT ON TABLE reference_versions IS 'A counter for each set of reference data that decisions are made on (''plans'').';
+-- next statement
+CREATE TABLE secrets (
+	name TEXT COLLATE "C" NOT NULL, 
+	value TEXT COLLATE "C" NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT secrets_pkey PRIMARY KEY (name)
+);
+-- next statement
+COMMENT ON TABLE secrets IS 'Keys that sign webhooks, guest links and form tokens.';
+-- next statement
+CREATE TABLE api_keys (
+	id UUID NOT NULL, 
+	role TEXT COLLATE "C" NOT NULL, 
+	scopes TEXT[] COLLATE "C" NOT NULL, 
+	member_id UUID, 
+	secret_hash BYTEA NOT NULL, 
+	name TEXT COLLATE "C" NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	revoked_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT api_keys_pkey PRIMARY KEY (id), 
+	CONSTRAINT api_keys_role_check CHECK (role IN ('buyer', 'promoter', 'merchant_staff', 'operator', 'payout_officer', 'reviewer', 'auditor')), 
+	CONSTRAINT api_keys_member_id_fkey FOREIGN KEY(member_id) REFERENCES members (id)
+);
+-- next statement
+CREATE INDEX api_keys_member_id_idx ON api_keys (member_id) WHERE member_id IS NOT NULL;
+-- next statement
+CREATE TABLE fee_plan_versions (
+	id UUID NOT NULL, 
+	merchant_id UUID, 
+	version BIGINT NOT NULL, 
+	rate_ppm BIGINT NOT NULL, 
+	made_by UUID, 
+	valid_from TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT fee_plan_versions_pkey PRIMARY KEY (id), 
+	CONSTRAINT fee_plan_versions_rate_check CHECK (rate_ppm BETWEEN 0 AND 1000000), 
+	CONSTRAINT fee_plan_versions_merchant_id_fkey FOREIGN KEY(merchant_id) REFERENCES merchants (id)
+);
+-- next statement
+CREATE UNIQUE INDEX fee_plan_versions_merchant_id_version_key ON fee_plan_versions (merchant_id, version) NULLS NOT DISTINCT;
+-- next statement
+CREATE TABLE ledger_transfers (
+	id UUID NOT NULL, 
+	debit_account_id UUID NOT NULL, 
+	credit_account_id UUID NOT NULL, 
+	amount_minor BIGINT NOT NULL, 
+	currency TEXT COLLATE "C" NOT NULL, 
+	phase TEXT COLLATE "C" NOT NULL, 
+	pending_id UUID, 
+	reason TEXT COLLATE "C" NOT NULL, 
+	subject_id UUID NOT NULL, 
+	idempotency_key TEXT COLLATE "C" NOT NULL, 
+	request_hash BYTEA NOT NULL, 
+	occurred_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT ledger_transfers_pkey PRIMARY KEY (id), 
+	CONSTRAINT ledger_transfers_amount_check CHECK (amount_minor > 0), 
+	CONSTRAINT ledger_transfers_accounts_check CHECK (debit_account_id <> credit_account_id), 
+	CONSTRAINT ledger_transfers_phase_check CHECK (phase IN ('single', 'pending', 'post', 'void')), 
+	CONSTRAINT ledger_transfers_pending_check CHECK ((phase IN ('post', 'void')) = (pending_id IS NOT NULL)), 
+	CONSTRAINT ledger_transfers_debit_account_id_fkey FOREIGN KEY(debit_account_id) REFERENCES ledger_accounts (id), 
+	CONSTRAINT ledger_transfers_credit_account_id_fkey FOREIGN KEY(credit_account_id) REFERENCES ledger_accounts (id), 
+	CONSTRAINT ledger_transfers_pending_id_key UNIQUE (pending_id), 
+	CONSTRAINT ledger_transfers_pending_id_fkey FOREIGN KEY(pending_id) REFERENCES ledger_transfers (id), 
+	CONSTRAINT ledger_transfers_idempotency_key_key UNIQUE (idempotency_key)
+);
+-- next statement
+CREATE INDEX ledger_transfers_credit_account_id_idx ON ledger_transfers (credit_account_id);
+-- next statement
+CREATE INDEX ledger_transfers_debit_account_id_idx ON ledger_transfers (debit_account_id);
+-- next statement
+CREATE INDEX ledger_transfers_subject_id_idx ON ledger_transfers (subject_id);
+-- next statement
+COMMENT ON TABLE ledger_transfers IS 'single: at once; pending: held; post and void: what became of a pending one. Append-only.';
+-- next statement
+CREATE TABLE member_logins (
+	member_id UUID NOT NULL, 
+	email TEXT COLLATE "C" NOT NULL, 
+	password_hash TEXT COLLATE "C" NOT NULL, 
+	changed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT member_logins_pkey PRIMARY KEY (member_id), 
+	CONSTRAINT member_logins_lower_check CHECK (email = lower(email)), 
+	CONSTRAINT member_logins_member_id_fkey FOREIGN KEY(member_id) REFERENCES members (id), 
+	CONSTRAINT member_logins_email_key UNIQUE (email)
+);
+-- next statement
+CREATE TABLE member_profiles (
+	member_id UUID NOT NULL, 
+	display_name TEXT COLLATE "C" NOT NULL, 
+	locale TEXT COLLATE "C" NOT NULL, 
+	CONSTRAINT member_profiles_pkey PRIMARY KEY (member_id), 
+	CONSTRAINT member_profiles_member_id_fkey FOREIGN KEY(member_id) REFERENCES members (id)
+);
+-- next statement
+CREATE TABLE member_roles (
+	member_id UUID NOT NULL, 
+	role TEXT COLLATE "C" NOT NULL, 
+	merchant_id UUID, 
+	granted_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT member_roles_pkey PRIMARY KEY (member_id, role), 
+	CONSTRAINT member_roles_role_check CHECK (role IN ('buyer', 'promoter', 'merchant_staff', 'operator', 'payout_officer', 'reviewer', 'auditor')), 
+	CONSTRAINT member_roles_merchant_check CHECK ((role = 'merchant_staff') = (merchant_id IS NOT NULL)), 
+	CONSTRAINT member_roles_member_id_fkey FOREIGN KEY(member_id) REFERENCES members (id), 
+	CONSTRAINT member_roles_merchant_id_fkey FOREIGN KEY(merchant_id) REFERENCES merchants (id)
+);
+-- next statement
+CREATE TABLE payout_batches (
+	id UUID NOT NULL, 
+	currency TEXT COLLATE "C" NOT NULL, 
+	state TEXT COLLATE "C" NOT NULL, 
+	made_by UUID NOT NULL, 
+	approved_by UUID, 
+	idempotency_key TEXT COLLATE "C" NOT NULL, 
+	made_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	paid_at TIMESTAMP WITH TIME ZONE, 
+	dropped_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT payout_batches_pkey PRIMARY KEY (id), 
+	CONSTRAINT payout_batches_state_check CHECK (state IN ('made', 'paid', 'dropped')), 
+	CONSTRAINT payout_batches_two_people_check CHECK (approved_by <> made_by), 
+	CONSTRAINT payout_batches_paid_check CHECK ((state = 'paid') = (approved_by IS NOT NULL AND paid_at IS NOT NULL)), 
+	CONSTRAINT payout_batches_dropped_check CHECK ((state = 'dropped') = (dropped_at IS NOT NULL)), 
+	CONSTRAINT payout_batches_made_by_fkey FOREIGN KEY(made_by) REFERENCES members (id), 
+	CONSTRAINT payout_batches_approved_by_fkey FOREIGN KEY(approved_by) REFERENCES members (id), 
+	CONSTRAINT payout_batches_idempotency_key_key UNIQUE (idempotency_key)
+);
+-- next statement
+CREATE TABLE picture_files (
+	picture_id UUID NOT NULL, 
+	size TEXT COLLATE "C" NOT NULL, 
+	content BYTEA NOT NULL, 
+	CONSTRAINT picture_files_pkey PRIMARY KEY (picture_id, size), 
+	CONSTRAINT picture_files_size_check CHECK (size IN ('original', 'page', 'card', 'thumb')), 
+	CONSTRAINT picture_files_picture_id_fkey FOREIGN KEY(picture_id) REFERENCES pictures (id)
+);
+-- next statement
+COMMENT ON TABLE picture_files IS 'original as uploaded; page at most 960, card 480, thumb 160 pixels a side, JPEG.';
+-- next statement
+CREATE TABLE products (
+	id UUID NOT NULL, 
+	merchant_id UUID NOT NULL, 
+	category_id UUID, 
+	code TEXT COLLATE "C" NOT NULL, 
+	title TEXT COLLATE "C" NOT NULL, 
+	description TEXT COLLATE "C" NOT NULL, 
+	state TEXT COLLATE "C" NOT NULL, 
+	sort_key TEXT COLLATE "C" NOT NULL, 
+	search TSVECTOR NOT NULL, 
+	search_text TEXT COLLATE "C" NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	changed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT products_pkey PRIMARY KEY (id), 
+	CONSTRAINT products_merchant_id_code_key UNIQUE (merchant_id, code), 
+	CONSTRAINT products_state_check CHECK (state IN ('listed', 'unlisted')), 
+	CONSTRAINT products_merchant_id_fkey FOREIGN KEY(merchant_id) REFERENCES merchants (id), 
+	CONSTRAINT products_category_id_fkey FOREIGN KEY(category_id) REFERENCES categories (id)
+);
+-- next statement
+CREATE INDEX products_category_id_idx ON products (category_id, sort_key, id);
+-- next statement
+CREATE INDEX products_search_idx ON products USING gin (search);
+-- next statement
+CREATE INDEX products_sort_key_idx ON products (sort_key, id) WHERE state = 'listed';
+-- next statement
+CREATE TABLE sessions (
+	token_hash BYTEA NOT NULL, 
+	member_id UUID NOT NULL, 
+	form_secret TEXT COLLATE "C" NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	expires_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT sessions_pkey PRIMARY KEY (token_hash), 
+	CONSTRAINT sessions_member_id_fkey FOREIGN KEY(member_id) REFERENCES members (id)
+);
+-- next statement
+CREATE INDEX sessions_expires_at_idx ON sessions (expires_at);
+-- next statement
+CREATE INDEX sessions_member_id_idx ON sessions (member_id);
+-- next statement
+CREATE TABLE shares (
+	id UUID NOT NULL, 
+	token TEXT COLLATE "C" NOT NULL, 
+	promoter_id UUID NOT NULL, 
+	target_kind TEXT COLLATE "C" NOT NULL, 
+	target_id UUID NOT NULL, 
+	channel TEXT COLLATE "C" NOT NULL, 
+	state TEXT COLLATE "C" NOT NULL, 
+	version BIGINT DEFAULT '1' NOT NULL, 
+	idempotency_key TEXT COLLATE "C" NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	expires_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT shares_pkey PRIMARY KEY (id), 
+	CONSTRAINT shares_target_kind_check CHECK (target_kind IN ('product')), 
+	CONSTRAINT shares_state_check CHECK (state IN ('active', 'paused', 'revoked')), 
+	CONSTRAINT shares_token_key UNIQUE (token), 
+	CONSTRAINT shares_promoter_id_fkey FOREIGN KEY(promoter_id) REFERENCES members (id), 
+	CONSTRAINT shares_idempotency_key_key UNIQUE (idempotency_key)
+);
+-- next statement
+CREATE INDEX shares_promoter_id_idx ON shares (promoter_id, created_at);
+-- next statement
+CREATE TABLE visitor_members (
+	visitor_id UUID NOT NULL, 
+	member_id UUID NOT NULL, 
+	tied_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT visitor_members_pkey PRIMARY KEY (visitor_id, member_id), 
+	CONSTRAINT visitor_members_member_id_fkey FOREIGN KEY(member_id) REFERENCES members (id)
+);
+-- next statement
+CREATE INDEX visitor_members_member_id_idx ON visitor_members (member_id);
+-- next statement
+CREATE TABLE orders (
+	id UUID NOT NULL, 
+	merchant_id UUID NOT NULL, 
+	member_id UUID, 
+	visitor_id UUID NOT NULL, 
+	state TEXT COLLATE "C" NOT NULL, 
+	currency TEXT COLLATE "C" NOT NULL, 
+	total_minor BIGINT NOT NULL, 
+	refunded_minor BIGINT DEFAULT '0' NOT NULL, 
+	idempotency_scope TEXT COLLATE "C" NOT NULL, 
+	idempotency_key TEXT COLLATE "C" NOT NULL, 
+	request_hash BYTEA NOT NULL, 
+	credit_share_id UUID, 
+	credit_promoter_id UUID, 
+	credit_rule TEXT COLLATE "C" NOT NULL, 
+	credit_reason TEXT COLLATE "C" NOT NULL, 
+	tracking TEXT COLLATE "C" DEFAULT '' NOT NULL, 
+	placed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	reserved_until TIMESTAMP WITH TIME ZONE NOT NULL, 
+	paid_at TIMESTAMP WITH TIME ZONE, 
+	shipped_at TIMESTAMP WITH TIME ZONE, 
+	completed_at TIMESTAMP WITH TIME ZONE, 
+	closed_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT orders_pkey PRIMARY KEY (id), 
+	CONSTRAINT orders_idempotency_scope_idempotency_key_key UNIQUE (idempotency_scope, idempotency_key), 
+	CONSTRAINT orders_state_check CHECK (state IN ('placed', 'paid', 'shipped', 'completed', 'cancelled', 'expired', 'refunded')), 
+	CONSTRAINT orders_total_check CHECK (total_minor >= 0), 
+	CONSTRAINT orders_refunded_check CHECK (refunded_minor >= 0 AND refunded_minor <= total_minor), 
+	CONSTRAINT orders_credit_check CHECK ((credit_share_id IS NULL) = (credit_promoter_id IS NULL)), 
+	CONSTRAINT orders_closed_check CHECK ((state IN ('cancelled', 'expired', 'refunded')) = (closed_at IS NOT NULL)), 
+	CONSTRAINT orders_paid_check CHECK (state NOT IN ('paid', 'shipped', 'completed', 'refunded') OR paid_at IS NOT NULL), 
+	CONSTRAINT orders_merchant_id_fkey FOREIGN KEY(merchant_id) REFERENCES merchants (id), 
+	CONSTRAINT orders_member_id_fkey FOREIGN KEY(member_id) REFERENCES members (id), 
+	CONSTRAINT orders_credit_share_id_fkey FOREIGN KEY(credit_share_id) REFERENCES shares (id), 
+	CONSTRAINT orders_credit_promoter_id_fkey FOREIGN KEY(credit_promoter_id) REFERENCES members (id)
+);
+-- next statement
+CREATE INDEX orders_credit_promoter_id_idx ON orders (credit_promoter_id, placed_at) WHERE credit_promoter_id IS NOT NULL;
+-- next statement
+CREATE INDEX orders_member_id_idx ON orders (member_id, placed_at) WHERE member_id IS NOT NULL;
+-- next statement
+CREATE INDEX orders_merchant_id_idx ON orders (merchant_id, placed_at);
+-- next statement
+CREATE INDEX orders_reserved_until_idx ON orders (reserved_until) WHERE state = 'placed';
+-- next statement
+CREATE INDEX orders_visitor_id_idx ON orders (visitor_id);
+-- next statement
+CREATE TABLE payout_items (
+	id UUID NOT NULL, 
+	batch_id UUID NOT NULL, 
+	payee TEXT COLLATE "C" NOT NULL, 
+	payee_id UUID NOT NULL, 
+	amount_minor BIGINT NOT NULL, 
+	currency TEXT COLLATE "C" NOT NULL, 
+	transfer_id UUID NOT NULL, 
+	CONSTRAINT payout_items_pkey PRIMARY KEY (id), 
+	CONSTRAINT payout_items_batch_id_payee_id_key UNIQUE (batch_id, payee_id), 
+	CONSTRAINT payout_items_payee_check CHECK (payee IN ('promoter', 'merchant')), 
+	CONSTRAINT payout_items_amount_check CHECK (amount_minor > 0), 
+	CONSTRAINT payout_items_batch_id_fkey FOREIGN KEY(batch_id) REFERENCES payout_batches (id), 
+	CONSTRAINT payout_items_transfer_id_fkey FOREIGN KEY(transfer_id) REFERENCES ledger_transfers (id)
+);
+-- next statement
+CREATE INDEX payout_items_payee_id_idx ON payout_items (payee_id);
+-- next statement
+CREATE TABLE product_pictures (
+	product_id UUID NOT NULL, 
+	position BIGINT NOT NULL, 
+	picture_id UUID NOT NULL, 
+	CONSTRAINT product_pictures_pkey PRIMARY KEY (product_id, position), 
+	CONSTRAINT product_pictures_product_id_fkey FOREIGN KEY(product_id) REFERENCES products (id), 
+	CONSTRAINT product_pictures_picture_id_fkey FOREIGN KEY(picture_id) REFERENCES pictures (id)
+);
+-- next statement
+CREATE TABLE skus (
+	id UUID NOT NULL, 
+	product_id UUID NOT NULL, 
+	merchant_id UUID NOT NULL, 
+	code TEXT COLLATE "C" NOT NULL, 
+	title TEXT COLLATE "C" NOT NULL, 
+	options JSONB NOT NULL, 
+	price_minor BIGINT NOT NULL, 
+	currency TEXT COLLATE "C" NOT NULL, 
+	state TEXT COLLATE "C" NOT NULL, 
+	position BIGINT NOT NULL, 
+	version BIGINT DEFAULT '1' NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	changed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT skus_pkey PRIMARY KEY (id), 
+	CONSTRAINT skus_merchant_id_code_key UNIQUE (merchant_id, code), 
+	CONSTRAINT skus_price_check CHECK (price_minor >= 0), 
+	CONSTRAINT skus_state_check CHECK (state IN ('listed', 'unlisted')), 
+	CONSTRAINT skus_product_id_fkey FOREIGN KEY(product_id) REFERENCES products (id), 
+	CONSTRAINT skus_merchant_id_fkey FOREIGN KEY(merchant_id) REFERENCES merchants (id)
+);
+-- next statement
+CREATE INDEX skus_code_idx ON skus (code);
+-- next statement
+CREATE INDEX skus_product_id_idx ON skus (product_id, position);
+-- next statement
+CREATE TABLE visits (
+	share_id UUID NOT NULL, 
+	visitor_id UUID NOT NULL, 
+	window_no BIGINT NOT NULL, 
+	id UUID NOT NULL, 
+	form TEXT COLLATE "C" NOT NULL, 
+	first_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	last_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	opens BIGINT NOT NULL, 
+	CONSTRAINT visits_pkey PRIMARY KEY (share_id, visitor_id, window_no), 
+	CONSTRAINT visits_form_check CHECK (form IN ('link', 'code')), 
+	CONSTRAINT visits_opens_check CHECK (opens > 0 AND last_at >= first_at), 
+	CONSTRAINT visits_share_id_fkey FOREIGN KEY(share_id) REFERENCES shares (id)
+);
+-- next statement
+CREATE INDEX visits_visitor_id_idx ON visits (visitor_id, last_at);
+-- next statement
+COMMENT ON TABLE visits IS 'Once per visitor and window; last_at is the touch that attribution sees.';
+-- next statement
+CREATE TABLE order_contacts (
+	order_id UUID NOT NULL, 
+	name TEXT COLLATE "C" NOT NULL, 
+	phone TEXT COLLATE "C" NOT NULL, 
+	email TEXT COLLATE "C" NOT NULL, 
+	address TEXT COLLATE "C" NOT NULL, 
+	CONSTRAINT order_contacts_pkey PRIMARY KEY (order_id), 
+	CONSTRAINT order_contacts_order_id_fkey FOREIGN KEY(order_id) REFERENCES orders (id)
+);
+-- next statement
+CREATE TABLE order_lines (
+	order_id UUID NOT NULL, 
+	line_no BIGINT NOT NULL, 
+	sku_id UUID NOT NULL, 
+	title TEXT COLLATE "C" NOT NULL, 
+	quantity BIGINT NOT NULL, 
+	unit_price_minor BIGINT NOT NULL, 
+	amount_minor BIGINT NOT NULL, 
+	sku_version BIGINT NOT NULL, 
+	fee_plan_version_id UUID, 
+	fee_minor BIGINT NOT NULL, 
+	commission_plan_version_id UUID, 
+	commission_minor BIGINT NOT NULL, 
+	hold_seconds BIGINT NOT NULL, 
+	CONSTRAINT order_lines_pkey PRIMARY KEY (order_id, line_no), 
+	CONSTRAINT order_lines_quantity_check CHECK (quantity > 0), 
+	CONSTRAINT order_lines_amount_check CHECK (amount_minor = unit_price_minor * quantity), 
+	CONSTRAINT order_lines_parts_check CHECK (fee_minor >= 0 AND commission_minor >= 0), 
+	CONSTRAINT order_lines_split_check CHECK (fee_minor + commission_minor <= amount_minor), 
+	CONSTRAINT order_lines_order_id_fkey FOREIGN KEY(order_id) REFERENCES orders (id), 
+	CONSTRAINT order_lines_sku_id_fkey FOREIGN KEY(sku_id) REFERENCES skus (id), 
+	CONSTRAINT order_lines_fee_plan_version_id_fkey FOREIGN KEY(fee_plan_version_id) REFERENCES fee_plan_versions (id), 
+	CONSTRAINT order_lines_commission_plan_version_id_fkey FOREIGN KEY(commission_plan_version_id) REFERENCES commission_plan_versions (id)
+);
+-- next statement
+CREATE INDEX order_lines_sku_id_idx ON order_lines (sku_id);
+-- next statement
+CREATE TABLE order_touches (
+	order_id UUID NOT NULL, 
+	share_id UUID NOT NULL, 
+	promoter_id UUID NOT NULL, 
+	touched_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	outcome TEXT COLLATE "C" NOT NULL, 
+	reason TEXT COLLATE "C" NOT NULL, 
+	CONSTRAINT order_touches_pkey PRIMARY KEY (order_id, share_id), 
+	CONSTRAINT order_touches_outcome_check CHECK (outcome IN ('won', 'lost')), 
+	CONSTRAINT order_touches_order_id_fkey FOREIGN KEY(order_id) REFERENCES orders (id), 
+	CONSTRAINT order_touches_share_id_fkey FOREIGN KEY(share_id) REFERENCES shares (id), 
+	CONSTRAINT order_touches_promoter_id_fkey FOREIGN KEY(promoter_id) REFERENCES members (id)
+);
+-- next statement
+CREATE INDEX order_touches_promoter_id_idx ON order_touches (promoter_id);
+-- next statement
+CREATE UNIQUE INDEX order_touches_winner_key ON order_touches (order_id) WHERE outcome = 'won';
+-- next statement
+COMMENT ON TABLE order_touches IS 'Written once, with the order; append-only.';
+-- next statement
+CREATE TABLE payments (
+	id UUID NOT NULL, 
+	order_id UUID NOT NULL, 
+	gateway TEXT COLLATE "C" NOT NULL, 
+	gateway_payment_id TEXT COLLATE "C" NOT NULL, 
+	amount_minor BIGINT NOT NULL, 
+	currency TEXT COLLATE "C" NOT NULL, 
+	outcome TEXT COLLATE "C" NOT NULL, 
+	paid_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	received_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT payments_pkey PRIMARY KEY (id), 
+	CONSTRAINT payments_gateway_gateway_payment_id_key UNIQUE (gateway, gateway_payment_id), 
+	CONSTRAINT payments_amount_check CHECK (amount_minor > 0), 
+	CONSTRAINT payments_outcome_check CHECK (outcome IN ('settled', 'late', 'doubled', 'differs')), 
+	CONSTRAINT payments_order_id_fkey FOREIGN KEY(order_id) REFERENCES orders (id)
+);
+-- next statement
+CREATE INDEX payments_order_id_idx ON payments (order_id);
+-- next statement
+CREATE UNIQUE INDEX payments_settled_key ON payments (order_id) WHERE outcome = 'settled';
+-- next statement
+COMMENT ON TABLE payments IS 'Money that arrived. settled pays its order; late, doubled or differing is given back at once.';
+-- next statement
+CREATE TABLE sku_stock (
+	sku_id UUID NOT NULL, 
+	tracked BOOLEAN NOT NULL, 
+	on_hand BIGINT DEFAULT '0' NOT NULL, 
+	reserved BIGINT DEFAULT '0' NOT NULL, 
+	CONSTRAINT sku_stock_pkey PRIMARY KEY (sku_id), 
+	CONSTRAINT sku_stock_on_hand_check CHECK (on_hand >= 0), 
+	CONSTRAINT sku_stock_reserved_check CHECK (reserved >= 0 AND reserved <= on_hand), 
+	CONSTRAINT sku_stock_sku_id_fkey FOREIGN KEY(sku_id) REFERENCES skus (id)
+);
+-- next statement
+COMMENT ON TABLE sku_stock IS 'One row a SKU; the row that every change of its stock or offer locks first.';
+-- next statement
+CREATE TABLE stock_movements (
+	id UUID NOT NULL, 
+	sku_id UUID NOT NULL, 
+	kind TEXT COLLATE "C" NOT NULL, 
+	quantity BIGINT NOT NULL, 
+	reason TEXT COLLATE "C" NOT NULL, 
+	order_id UUID, 
+	actor_id UUID, 
+	occurred_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT stock_movements_pkey PRIMARY KEY (id), 
+	CONSTRAINT stock_movements_kind_check CHECK (kind IN ('received', 'sold', 'returned', 'corrected')), 
+	CONSTRAINT stock_movements_quantity_check CHECK ((kind IN ('received', 'returned') AND quantity > 0) OR (kind = 'sold' AND quantity < 0) OR (kind = 'corrected' AND quantity <> 0)), 
+	CONSTRAINT stock_movements_order_check CHECK ((kind IN ('sold', 'returned')) = (order_id IS NOT NULL)), 
+	CONSTRAINT stock_movements_reason_check CHECK (kind <> 'corrected' OR reason <> ''), 
+	CONSTRAINT stock_movements_sku_id_fkey FOREIGN KEY(sku_id) REFERENCES skus (id)
+);
+-- next statement
+CREATE INDEX stock_movements_sku_id_idx ON stock_movements (sku_id, occurred_at);
+-- next statement
+COMMENT ON TABLE stock_movements IS 'Why stock on hand is what it is; append-only.';
+-- next statement
+CREATE TABLE commissions (
+	id UUID NOT NULL, 
+	order_id UUID NOT NULL, 
+	line_no BIGINT NOT NULL, 
+	promoter_id UUID NOT NULL, 
+	share_id UUID NOT NULL, 
+	plan_version_id UUID NOT NULL, 
+	base_minor BIGINT NOT NULL, 
+	amount_minor BIGINT NOT NULL, 
+	currency TEXT COLLATE "C" NOT NULL, 
+	state TEXT COLLATE "C" NOT NULL, 
+	transfer_id UUID NOT NULL, 
+	payout_item_id UUID, 
+	accrued_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	hold_until TIMESTAMP WITH TIME ZONE NOT NULL, 
+	released_at TIMESTAMP WITH TIME ZONE, 
+	paid_at TIMESTAMP WITH TIME ZONE, 
+	taken_back_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT commissions_pkey PRIMARY KEY (id), 
+	CONSTRAINT commissions_order_id_line_no_fkey FOREIGN KEY(order_id, line_no) REFERENCES order_lines (order_id, line_no), 
+	CONSTRAINT commissions_order_id_line_no_key UNIQUE (order_id, line_no), 
+	CONSTRAINT commissions_amount_check CHECK (amount_minor > 0 AND amount_minor <= base_minor), 
+	CONSTRAINT commissions_state_check CHECK (state IN ('held', 'released', 'paid', 'taken_back')), 
+	CONSTRAINT commissions_hold_check CHECK (released_at IS NULL OR released_at >= hold_until), 
+	CONSTRAINT commissions_paid_check CHECK (paid_at IS NULL OR released_at IS NOT NULL), 
+	CONSTRAINT commissions_taken_back_check CHECK ((state = 'taken_back') = (taken_back_at IS NOT NULL)), 
+	CONSTRAINT commissions_promoter_id_fkey FOREIGN KEY(promoter_id) REFERENCES members (id), 
+	CONSTRAINT commissions_share_id_fkey FOREIGN KEY(share_id) REFERENCES shares (id), 
+	CONSTRAINT commissions_plan_version_id_fkey FOREIGN KEY(plan_version_id) REFERENCES commission_plan_versions (id), 
+	CONSTRAINT commissions_transfer_id_fkey FOREIGN KEY(transfer_id) REFERENCES ledger_transfers (id), 
+	CONSTRAINT commissions_payout_item_id_fkey FOREIGN KEY(payout_item_id) REFERENCES payout_items (id)
+);
+-- next statement
+CREATE INDEX commissions_due_idx ON commissions (hold_until) WHERE state = 'held';
+-- next statement
+CREATE INDEX commissions_promoter_id_idx ON commissions (promoter_id, accrued_at);
+-- next statement
+CREATE TABLE line_proceeds (
+	order_id UUID NOT NULL, 
+	line_no BIGINT NOT NULL, 
+	payee TEXT COLLATE "C" NOT NULL, 
+	merchant_id UUID NOT NULL, 
+	amount_minor BIGINT NOT NULL, 
+	currency TEXT COLLATE "C" NOT NULL, 
+	state TEXT COLLATE "C" NOT NULL, 
+	transfer_id UUID NOT NULL, 
+	hold_until TIMESTAMP WITH TIME ZONE NOT NULL, 
+	released_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT line_proceeds_pkey PRIMARY KEY (order_id, line_no, payee), 
+	CONSTRAINT line_proceeds_order_id_line_no_fkey FOREIGN KEY(order_id, line_no) REFERENCES order_lines (order_id, line_no), 
+	CONSTRAINT line_proceeds_payee_check CHECK (payee IN ('merchant', 'platform')), 
+	CONSTRAINT line_proceeds_amount_check CHECK (amount_minor > 0), 
+	CONSTRAINT line_proceeds_state_check CHECK (state IN ('held', 'released', 'taken_back')), 
+	CONSTRAINT line_proceeds_merchant_id_fkey FOREIGN KEY(merchant_id) REFERENCES merchants (id), 
+	CONSTRAINT line_proceeds_transfer_id_fkey FOREIGN KEY(transfer_id) REFERENCES ledger_transfers (id)
+);
+-- next statement
+CREATE INDEX line_proceeds_due_idx ON line_proceeds (hold_until) WHERE state = 'held';
+-- next statement
+CREATE TABLE refunds (
+	id UUID NOT NULL, 
+	order_id UUID NOT NULL, 
+	payment_id UUID NOT NULL, 
+	amount_minor BIGINT NOT NULL, 
+	currency TEXT COLLATE "C" NOT NULL, 
+	reason TEXT COLLATE "C" NOT NULL, 
+	requested_by UUID, 
+	state TEXT COLLATE "C" NOT NULL, 
+	idempotency_key TEXT COLLATE "C" NOT NULL, 
+	posted_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	returned_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT refunds_pkey PRIMARY KEY (id), 
+	CONSTRAINT refunds_amount_check CHECK (amount_minor > 0), 
+	CONSTRAINT refunds_state_check CHECK (state IN ('posted', 'returned')), 
+	CONSTRAINT refunds_returned_check CHECK ((state = 'returned') = (returned_at IS NOT NULL)), 
+	CONSTRAINT refunds_order_id_fkey FOREIGN KEY(order_id) REFERENCES orders (id), 
+	CONSTRAINT refunds_payment_id_fkey FOREIGN KEY(payment_id) REFERENCES payments (id), 
+	CONSTRAINT refunds_idempotency_key_key UNIQUE (idempotency_key)
+);
+-- next statement
+CREATE INDEX refunds_order_id_idx ON refunds (order_id);
+-- next statement
+CREATE INDEX refunds_owed_idx ON refunds (posted_at) WHERE state = 'posted';
+-- next statement
+COMMENT ON TABLE refunds IS 'posted: owed to the buyer in the ledger; returned: the gateway said that the money is back.';
+-- next statement
+-- One hit of a sliding window, exact over every process: true if it is within the limit.
+CREATE FUNCTION rate_limit_hit_v1(p_key text, p_limit int, p_seconds int, p_amount int, p_now timestamptz)
+RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+  v_hits timestamptz[];
+BEGIN
+  INSERT INTO rate_limit_windows (key, hits, expires_at) VALUES (p_key, '{}', p_now + make_interval(secs => p_seconds))
+  ON CONFLICT (key) DO NOTHING;
+  SELECT hits INTO v_hits FROM rate_limit_windows WHERE key = p_key FOR UPDATE;
+  v_hits := ARRAY(SELECT hit FROM unnest(v_hits) hit WHERE hit > p_now - make_interval(secs => p_seconds));
+  IF cardinality(v_hits) + p_amount > p_limit THEN
+    RETURN false;
+  END IF;
+  UPDATE rate_limit_windows
+     SET hits = v_hits || array_fill(p_now, ARRAY[p_amount]), expires_at = p_now + make_interval(secs => p_seconds)
+   WHERE key = p_key;
+  RETURN true;
+END $$;
+-- next statement
+-- Post transfers: the only way into the ledger, for one and for many, for flows and for other functions.
+-- Arrays are parallel. A known key with the same hash is skipped, with another hash it is an error (FS422).
+-- Accounts are locked in id order; bounds are CHECK constraints of ledger_accounts.
+CREATE FUNCTION post_transfers_v1(
+  p_id uuid[], p_debit uuid[], p_credit uuid[], p_amount bigint[], p_currency text[], p_phase text[],
+  p_pending uuid[], p_reason text[], p_subject uuid[], p_key text[], p_hash bytea[], p_at timestamptz[]
+) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+  v_bad text;
+  v_posted int;
+BEGIN
+  PERFORM 1 FROM ledger_accounts WHERE id = ANY (p_debit || p_credit) ORDER BY id FOR NO KEY UPDATE;
+
+  SELECT t.idempotency_key INTO v_bad
+    FROM unnest(p_key, p_hash) AS item (key, hash) JOIN ledger_transfers t ON t.idempotency_key = item.key
+   WHERE t.request_hash <> item.hash LIMIT 1;
+  IF v_bad IS NOT NULL THEN
+    RAISE EXCEPTION 'transfer key % was used for something else', v_bad USING ERRCODE = 'FS422';
+  END IF;
+
+  WITH item AS (
+    SELECT * FROM unnest(p_id, p_debit, p_credit, p_amount, p_currency, p_phase, p_pending, p_reason, p_subject,
+                         p_key, p_hash, p_at)
+      AS item (id, debit, credit, amount, currency, phase, pending, reason, subject, key, hash, occurred)
+  ), fresh AS (
+    INSERT INTO ledger_transfers (id, debit_account_id, credit_account_id, amount_minor, currency, phase, pending_id,
+                                  reason, subject_id, idempotency_key, request_hash, occurred_at)
+    SELECT id, debit, credit, amount, currency, phase, pending, reason, subject, key, hash, occurred FROM item
+     WHERE NOT EXISTS (SELECT FROM ledger_transfers t WHERE t.idempotency_key = item.key)
+    RETURNING *
+  ), side AS (
+    SELECT debit_account_id AS account_id, phase, amount_minor AS debit, 0::bigint AS credit FROM fresh
+    UNION ALL
+    SELECT credit_account_id, phase, 0, amount_minor FROM fresh
+  ), change AS (
+    SELECT account_id,
+           sum(CASE WHEN phase IN ('single', 'post') THEN debit ELSE 0 END) AS debits_posted,
+           sum(CASE WHEN phase IN ('single', 'post') THEN credit ELSE 0 END) AS credits_posted,
+           sum(CASE phase WHEN 'pending' THEN debit WHEN 'post' THEN -debit WHEN 'void' THEN -debit ELSE 0 END)
+             AS debits_pending,
+           sum(CASE phase WHEN 'pending' THEN credit WHEN 'post' THEN -credit WHEN 'void' THEN -credit ELSE 0 END)
+             AS credits_pending
+      FROM side GROUP BY account_id
+  ), moved AS (
+    UPDATE ledger_accounts a
+       SET debits_posted = a.debits_posted + change.debits_posted,
+           credits_posted = a.credits_posted + change.credits_posted,
+           debits_pending = a.debits_pending + change.debits_pending,
+           credits_pending = a.credits_pending + change.credits_pending
+      FROM change WHERE a.id = change.account_id
+  ), told AS (
+    INSERT INTO events (name, occurred_at, subject_id, data)
+    SELECT 'ledger.posted', max(occurred_at), subject_id,
+           jsonb_build_object('transfers', jsonb_agg(jsonb_build_array(
+             id, debit_account_id, credit_account_id, amount_minor, phase, pending_id, reason) ORDER BY id))
+      FROM fresh GROUP BY subject_id
+  )
+  SELECT count(*) INTO v_posted FROM fresh;
+
+  -- What no constraint of one row can see: currencies, and that post and void mirror their pending transfer.
+  SELECT t.id::text INTO v_bad
+    FROM ledger_transfers t
+    JOIN ledger_accounts d ON d.id = t.debit_account_id
+    JOIN ledger_accounts c ON c.id = t.credit_account_id
+    LEFT JOIN ledger_transfers p ON p.id = t.pending_id
+   WHERE t.id = ANY (p_id)
+     AND (d.currency <> t.currency OR c.currency <> t.currency
+          OR (t.pending_id IS NOT NULL AND (p.phase <> 'pending' OR p.debit_account_id <> t.debit_account_id
+              OR p.credit_account_id <> t.credit_account_id OR p.amount_minor <> t.amount_minor)))
+   LIMIT 1;
+  IF v_bad IS NOT NULL THEN
+    RAISE EXCEPTION 'transfer % differs from its accounts or from its pending transfer', v_bad
+      USING ERRCODE = 'FS409';
+  END IF;
+  RETURN v_posted;
+END $$;
+-- next statement
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION '% is append-only: correct it with another row', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+-- next statement
+CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+-- next statement
+CREATE TRIGGER events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+-- next statement
+CREATE TRIGGER ledger_transfers_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger_transfers FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+-- next statement
+CREATE TRIGGER order_touches_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON order_touches FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+-- next statement
+CREATE TRIGGER stock_movements_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON stock_movements FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+-- next statement
+GRANT USAGE ON SCHEMA public TO fissile_app;
+-- next statement
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO fissile_app;
+-- next statement
+GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO fissile_app;
+-- next statement
+REVOKE UPDATE, DELETE ON audit_log, events, ledger_transfers, order_touches, stock_movements FROM fissile_app;

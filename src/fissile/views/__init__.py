@@ -1,0 +1,1 @@
+"""Read-only SQL that joins modules, for pages; no rules."""

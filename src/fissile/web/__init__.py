@@ -1,0 +1,1 @@
+"""The pages: translate a browser's request into a flow and its result into HTML."""
