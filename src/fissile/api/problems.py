@@ -1,0 +1,108 @@
+"""How a refusal is answered: RFC 9457 problem details, with one table of statuses for every refusal there is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from fissile.kernel.errors import Refusal
+
+MEDIA_TYPE = "application/problem+json"
+DEFAULT_STATUS = 409
+
+# By code, in the order of statuses. A refusal that is not named here is a conflict with the state of the shop.
+STATUS: dict[str, int] = {
+    # The request itself is wrong.
+    "body_cut_off": 400,
+    "idempotency_key_missing": 400,
+    "idempotency_key_unusable": 400,
+    "malformed_body": 400,
+    # There is no such thing, or no longer.
+    "code_not_found": 404,
+    "unknown_id": 404,
+    "share_expired": 410,
+    "share_revoked": 410,
+    # It cannot be taken as it is.
+    "body_too_large": 413,
+    "media_type_refused": 415,
+    "code_mistyped": 422,
+    "invalid_body": 422,
+    # Later.
+    "too_many_requests": 429,
+    "busy": 503,
+    "database_away": 503,
+}
+
+# What RFC 9457 and we ourselves put into every problem: a fact of the same name is told as given_NAME.
+_RESERVED = frozenset({"type", "title", "status", "detail", "instance", "code"})
+
+
+class Problem(msgspec.Struct, kw_only=True):
+    """Why a request was refused (RFC 9457). Further members are the facts of the refusal."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    instance: str
+
+
+class FieldError(msgspec.Struct, kw_only=True):
+    """One place of the body that is wrong; ``pointer`` is a JSON Pointer (RFC 6901) as a fragment."""
+
+    pointer: str
+    detail: str
+
+
+class InvalidBody(Refusal):
+    """The body does not fit: {summary}."""
+
+    def __init__(self, *, errors: Sequence[FieldError]) -> None:
+        super().__init__(summary="; ".join(f"{one.pointer}: {one.detail}" for one in errors), errors=list(errors))
+
+
+def status_of(code: str) -> int:
+    """Return the HTTP status by which a refusal of this code is answered."""
+    return STATUS.get(code, DEFAULT_STATUS)
+
+
+def problem_for(refusal: Refusal) -> tuple[int, dict[str, Any]]:
+    """
+    Return the status and the members of the problem that tell a refusal; the edge adds ``instance``.
+
+    The facts of the refusal stand beside the members of RFC 9457, ``summary`` only inside the sentence.
+    """
+    status = status_of(refusal.code)
+    return status, {
+        **_members(code=refusal.code, status=status, detail=refusal.message),
+        **{_member(name): value for name, value in refusal.details.items() if name != "summary"},
+    }
+
+
+def problem_of_failure() -> tuple[int, dict[str, Any]]:
+    """Return the status and the members that tell a failure of ours, without its insides."""
+    detail = "Something failed on our side; it is in the log under the request id. Try again later."
+    return 500, _members(code="internal_error", status=500, detail=detail)
+
+
+def retry_after(members: dict[str, Any]) -> str | None:
+    """Return the value of the Retry-After header for a problem that says when to come again, in seconds."""
+    seconds = members.get("retry_after")
+    return None if seconds is None else str(seconds)
+
+
+def _members(*, code: str, status: int, detail: str) -> dict[str, Any]:
+    return {
+        "type": f"/docs/errors#{code}",
+        "title": code.replace("_", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+        "code": code,
+    }
+
+
+def _member(name: str) -> str:
+    return f"given_{name}" if name in _RESERVED else name
