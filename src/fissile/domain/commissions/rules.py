@@ -1,0 +1,100 @@
+"""How a paid line is split, and which plans will do."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from fissile.domain.commissions.errors import (
+    PlanAmountOutOfRange,
+    PlanHoldOutOfRange,
+    PlanKindMixed,
+    PlanKindUnknown,
+    PlanScopeIncomplete,
+    PlanScopeUnknown,
+    PlanStateUnknown,
+    RateOutOfRange,
+)
+from fissile.domain.commissions.model import KINDS, SCOPES, STATES, FeeVersion, LineSplit, PlanVersion
+from fissile.kernel.money import MINOR_MAX, PPM, Money
+
+HOLD_SECONDS_MAX = 10 * 366 * 86_400  # ten years: beyond it is a slip of the pen
+
+
+def split_line(
+    *, amount: Money, quantity: int, plan: PlanVersion | None, fee: FeeVersion | None, credited: bool
+) -> LineSplit:
+    """
+    Split what was paid for a line among sharer, platform and merchant; the parts are exactly the whole.
+
+    The base of commission and fee is the whole ``amount`` of the line; part of a minor unit is dropped, so that
+    nobody is promised more than the plan. A flat commission is for each of the ``quantity`` pieces. The commission
+    is at most the cap and the amount, and comes first: if the fee does not fit beside it, the fee is lowered. Without
+    a credited share or a plan there is no commission.
+    """
+    assert amount.minor >= 0, "a paid line is not negative"
+    assert quantity >= 1, "a line has a piece"
+    zero = Money(0, amount.currency)
+    commission = zero if plan is None or not credited else _commission(amount, quantity, plan)
+    rest = amount - commission
+    charged = zero if fee is None else min(amount.share_down(fee.rate_ppm), rest)
+    return LineSplit(commission=commission, fee=charged, merchant=rest - charged)
+
+
+def check_plan(
+    *,
+    scope: str,
+    scope_id: UUID | None,
+    kind: str,
+    rate_ppm: int | None,
+    flat_minor: int | None,
+    cap_minor: int | None,
+    hold_seconds: int,
+    state: str,
+) -> None:
+    """
+    Check the terms of a plan, in the order of the arguments.
+
+    :raises PlanScopeUnknown, PlanScopeIncomplete: if the scope is none, or names nothing, or the platform's something
+    :raises PlanKindUnknown, PlanKindMixed: if the kind is none, or its terms are another's or both
+    :raises RateOutOfRange, PlanAmountOutOfRange, PlanHoldOutOfRange: if a number is negative or too large
+    :raises PlanStateUnknown: if the state is none
+    """
+    if scope not in SCOPES:
+        raise PlanScopeUnknown(given=scope[:60])
+    if (scope == "platform") != (scope_id is None):
+        raise PlanScopeIncomplete
+    if kind not in KINDS:
+        raise PlanKindUnknown(given=kind[:60])
+    if (kind == "percent") != (rate_ppm is not None) or (kind == "flat") != (flat_minor is not None):
+        raise PlanKindMixed
+    if rate_ppm is not None:
+        check_rate(rate_ppm=rate_ppm)
+    for minor in (flat_minor, cap_minor):
+        if minor is not None and not 0 <= minor <= MINOR_MAX:
+            raise PlanAmountOutOfRange(given=minor, minor_max=MINOR_MAX)
+    if not 0 <= hold_seconds <= HOLD_SECONDS_MAX:
+        raise PlanHoldOutOfRange(given=hold_seconds, seconds_max=HOLD_SECONDS_MAX)
+    if state not in STATES:
+        raise PlanStateUnknown(given=state[:60])
+
+
+def check_rate(*, rate_ppm: int) -> None:
+    """
+    Check that a rate is a part of the whole.
+
+    :raises RateOutOfRange: if it is negative or above 100 %
+    """
+    if not 0 <= rate_ppm <= PPM:
+        raise RateOutOfRange(given=rate_ppm)
+
+
+def _commission(amount: Money, quantity: int, plan: PlanVersion) -> Money:
+    assert plan.state == "open", "plans.commission_for returns no ended plan"
+    if plan.rate_ppm is not None:
+        earned = amount.share_down(plan.rate_ppm)
+    else:
+        assert plan.flat_minor is not None, "a plan is percent or flat"
+        earned = Money(plan.flat_minor, amount.currency) * quantity
+    if plan.cap_minor is not None:
+        earned = min(earned, Money(plan.cap_minor, amount.currency))
+    return min(earned, amount)
