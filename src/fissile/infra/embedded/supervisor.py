@@ -32,6 +32,7 @@ LAST_STRIKE = 5
 STOP_SECONDS = 60.0
 LEFTOVER_SECONDS = 5.0
 LOG_BYTES_MAX = 4 * 1024 * 1024
+LOG_BYTES_KEPT = 1024 * 1024
 ALREADY_SUPERVISED = 3
 PR_SET_PDEATHSIG = 1
 
@@ -266,12 +267,15 @@ class Supervisor:
             return log.read()[-4096:].decode(errors="replace")
 
     def rotate_log(self) -> None:
-        """Keep one older log. The file is emptied in place, for the postmaster appends to it."""
+        """Keep the end of a long log, in place: the postmaster appends to it, and the disk may be full."""
         if os.path.getsize(self.plan.log) <= LOG_BYTES_MAX:
             return
-        with open(self.plan.log, "rb+") as log, open(self.plan.log + ".1", "wb") as older:
-            older.write(log.read())
+        with open(self.plan.log, "rb+") as log:
+            log.seek(-LOG_BYTES_KEPT, os.SEEK_END)
+            end = log.read()
             log.truncate(0)
+            log.seek(0)
+            log.write(end)
 
 
 def tell(plan: Plan, state: str, **facts: object) -> None:
