@@ -1,0 +1,203 @@
+"""Changing the parts of paid lines: rows locked first, states changed by naming the old one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from fissile.domain.commissions.releases import Part
+from fissile.domain.commissions.tables import commissions, line_proceeds
+
+_COMMISSIONS = select(
+    commissions.c.id,
+    commissions.c.order_id,
+    commissions.c.line_no,
+    commissions.c.promoter_id,
+    commissions.c.amount_minor,
+    commissions.c.currency,
+    commissions.c.state,
+    commissions.c.transfer_id,
+)
+_PROCEEDS = select(
+    line_proceeds.c.order_id,
+    line_proceeds.c.line_no,
+    line_proceeds.c.payee,
+    line_proceeds.c.merchant_id,
+    line_proceeds.c.amount_minor,
+    line_proceeds.c.currency,
+    line_proceeds.c.state,
+    line_proceeds.c.transfer_id,
+)
+# One array, however many: a statement takes at most 32,767 single parameters.
+_IDS = any_(bindparam("ids", type_=ARRAY(Uuid())))
+_ITEMS = any_(bindparam("item_ids", type_=ARRAY(Uuid())))
+_COMMISSIONS_OF_ORDER = (
+    _COMMISSIONS.where(commissions.c.order_id == bindparam("order_id"))
+    .order_by(commissions.c.id)
+    .with_for_update(key_share=True)
+)
+_PROCEEDS_OF_ORDER = (
+    _PROCEEDS.where(line_proceeds.c.order_id == bindparam("order_id"))
+    .order_by(line_proceeds.c.order_id, line_proceeds.c.line_no, line_proceeds.c.payee)
+    .with_for_update(key_share=True)
+)
+# Nobody waits here: what a refund holds at this moment is taken back by it, or is found by the next sweep.
+_DUE_COMMISSIONS = (
+    _COMMISSIONS.where(commissions.c.state == "held", commissions.c.hold_until <= bindparam("now"))
+    .order_by(commissions.c.hold_until)
+    .limit(bindparam("most"))
+    .with_for_update(key_share=True, skip_locked=True)
+)
+_DUE_PROCEEDS = (
+    _PROCEEDS.where(line_proceeds.c.state == "held", line_proceeds.c.hold_until <= bindparam("now"))
+    .order_by(line_proceeds.c.hold_until)
+    .limit(bindparam("most"))
+    .with_for_update(key_share=True, skip_locked=True)
+)
+_MARK_PROCEEDS = text("""
+UPDATE line_proceeds p SET state = :state, released_at = coalesce(CAST(:released AS timestamptz), p.released_at)
+  FROM unnest(CAST(:orders AS uuid[]), CAST(:lines AS bigint[]), CAST(:payees AS text[]))
+         AS k (order_id, line_no, payee)
+ WHERE p.order_id = k.order_id AND p.line_no = k.line_no AND p.payee = k.payee
+   AND p.state = ANY (CAST(:old AS text[]))
+""")
+_PAYABLE = (
+    select(commissions.c.id, commissions.c.promoter_id)
+    .where(
+        commissions.c.state == "released",
+        commissions.c.payout_item_id.is_(None),
+        commissions.c.currency == bindparam("currency"),
+    )
+    .order_by(commissions.c.id)
+    .with_for_update(key_share=True)
+)
+_IN_ITEMS = (
+    select(commissions.c.id, commissions.c.state)
+    .where(commissions.c.payout_item_id == _ITEMS)
+    .order_by(commissions.c.id)
+    .with_for_update(key_share=True)
+)
+_PUT_INTO_ITEMS = text("""
+UPDATE commissions SET payout_item_id = item.id
+  FROM unnest(CAST(:commission_ids AS uuid[]), CAST(:item_ids AS uuid[])) AS item (commission_id, id)
+ WHERE commissions.id = item.commission_id AND commissions.state = 'released' AND commissions.payout_item_id IS NULL
+""")
+
+
+async def lock_parts_of_order(connection: AsyncConnection, *, order_id: UUID) -> list[Part]:
+    """Lock and return every part of an order's money: commissions by id, then proceeds by line and payee."""
+    found = [_commission(row) for row in await connection.execute(_COMMISSIONS_OF_ORDER, {"order_id": order_id})]
+    return found + [_proceeds(row) for row in await connection.execute(_PROCEEDS_OF_ORDER, {"order_id": order_id})]
+
+
+async def lock_due_parts(connection: AsyncConnection, *, at: datetime, limit: int) -> list[Part]:
+    """Lock up to ``limit`` held parts whose hold is over (its last moment included), commissions first."""
+    due = [_commission(row) for row in await connection.execute(_DUE_COMMISSIONS, {"now": at, "most": limit})]
+    rest = limit - len(due)
+    return due + [_proceeds(row) for row in await connection.execute(_DUE_PROCEEDS, {"now": at, "most": rest})]
+
+
+async def mark_parts(
+    connection: AsyncConnection,
+    *,
+    parts: Sequence[Part],
+    state: Literal["released", "taken_back"],
+    at: datetime,
+) -> None:
+    """Change locked parts to released (from held) or taken back (from any other state)."""
+    old = ["held"] if state == "released" else ["held", "released", "paid"]
+    commission_ids = [part.commission_id for part in parts if part.commission_id is not None]
+    if commission_ids:
+        moment = {"released_at": at} if state == "released" else {"taken_back_at": at}
+        changed = await connection.execute(
+            update(commissions)
+            .where(commissions.c.id == _IDS, commissions.c.state.in_(old))
+            .values(state=state, **moment),
+            {"ids": commission_ids},
+        )
+        assert changed.rowcount == len(commission_ids), "they were locked in the old state"
+    keys = [(part.order_id, part.line_no, part.payee) for part in parts if part.commission_id is None]
+    if keys:
+        changed = await connection.execute(
+            _MARK_PROCEEDS,
+            {
+                "orders": [key[0] for key in keys],
+                "lines": [key[1] for key in keys],
+                "payees": [key[2] for key in keys],
+                "state": state,
+                "old": old,
+                "released": at if state == "released" else None,
+            },
+        )
+        assert changed.rowcount == len(keys), "they were locked in the old state"
+
+
+async def lock_payable(connection: AsyncConnection, *, currency: str) -> list[tuple[UUID, UUID]]:
+    """Lock released commissions that are in no payout; return (commission, promoter) by id."""
+    return [(row.id, row.promoter_id) for row in await connection.execute(_PAYABLE, {"currency": currency})]
+
+
+async def put_into_items(connection: AsyncConnection, *, item_of: dict[UUID, UUID]) -> None:
+    """Write the payout item of each locked commission."""
+    changed = await connection.execute(
+        _PUT_INTO_ITEMS, {"commission_ids": list(item_of), "item_ids": list(item_of.values())}
+    )
+    assert changed.rowcount == len(item_of), "they were locked as released and in no payout"
+
+
+async def lock_in_items(connection: AsyncConnection, *, item_ids: Sequence[UUID]) -> list[UUID]:
+    """Lock the commissions of payout items; return those that were not taken back meanwhile."""
+    found = await connection.execute(_IN_ITEMS, {"item_ids": list(item_ids)})
+    return [row.id for row in found if row.state == "released"]
+
+
+async def mark_paid(connection: AsyncConnection, *, commission_ids: Sequence[UUID], at: datetime) -> None:
+    """Change locked commissions from released to paid."""
+    changed = await connection.execute(
+        update(commissions)
+        .where(commissions.c.id == _IDS, commissions.c.state == "released")
+        .values(state="paid", paid_at=at),
+        {"ids": list(commission_ids)},
+    )
+    assert changed.rowcount == len(commission_ids), "they were locked as released"
+
+
+async def take_out_of_items(connection: AsyncConnection, *, item_ids: Sequence[UUID]) -> None:
+    """Free the commissions of dropped payout items, for the next payout."""
+    await connection.execute(
+        update(commissions).where(commissions.c.payout_item_id == _ITEMS).values(payout_item_id=None),
+        {"item_ids": list(item_ids)},
+    )
+
+
+def _commission(row: Any) -> Part:
+    return Part(
+        order_id=row.order_id,
+        line_no=row.line_no,
+        payee="promoter",
+        payee_id=row.promoter_id,
+        commission_id=row.id,
+        amount_minor=row.amount_minor,
+        currency=row.currency,
+        state=row.state,
+        transfer_id=row.transfer_id,
+    )
+
+
+def _proceeds(row: Any) -> Part:
+    return Part(
+        order_id=row.order_id,
+        line_no=row.line_no,
+        payee=row.payee,
+        payee_id=row.merchant_id,
+        commission_id=None,
+        amount_minor=row.amount_minor,
+        currency=row.currency,
+        state=row.state,
+        transfer_id=row.transfer_id,
+    )

@@ -1,0 +1,139 @@
+"""Orders as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from fissile.kernel.money import Money
+
+OrderState = Literal["placed", "paid", "shipped", "completed", "cancelled", "expired", "refunded"]
+
+QUANTITY_MAX = 10_000
+LINES_MAX = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuoteLine:
+    """One line as it will be charged, and how its money will be divided."""
+
+    sku_id: UUID
+    product_id: UUID
+    title: str
+    quantity: int
+    unit_price_minor: int
+    amount_minor: int
+    sku_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """What an order would cost now; shown = charged, or the buyer is asked again."""
+
+    merchant_id: UUID
+    currency: str
+    lines: tuple[QuoteLine, ...]
+
+    @property
+    def total(self) -> Money:
+        """The sum of the lines."""
+        return Money(sum(line.amount_minor for line in self.lines), self.currency)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """Whom to send it to; about a person, so it stands apart from the order."""
+
+    name: str
+    phone: str = ""
+    email: str = ""
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedOrder:
+    """The answer to a placement; ``replayed`` tells that the key was known and this is the first answer again."""
+
+    id: UUID
+    total: Money
+    state: OrderState
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaidLine:
+    """A line of an order about to be settled."""
+
+    line_no: int
+    sku_id: UUID
+    quantity: int
+    amount_minor: int
+    fee_minor: int
+    commission_minor: int
+    commission_plan_version_id: UUID | None
+    hold_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayableOrder:
+    """What settling needs to know of an order."""
+
+    id: UUID
+    merchant_id: UUID
+    state: OrderState
+    currency: str
+    total_minor: int
+    credit_promoter_id: UUID | None
+    credit_share_id: UUID | None
+    lines: tuple[PaidLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayPayment:
+    """A payment as its gateway reports it."""
+
+    gateway: str
+    gateway_payment_id: str
+    order_id: UUID
+    amount_minor: int
+    currency: str
+    paid_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedOrder:
+    """An order whose row this transaction has locked."""
+
+    id: UUID
+    merchant_id: UUID
+    member_id: UUID | None
+    visitor_id: UUID
+    state: OrderState
+    currency: str
+    total_minor: int
+    refunded_minor: int
+    paid_at: datetime | None
+
+    @property
+    def left(self) -> Money:
+        """What of it was paid and not yet refunded."""
+        paid = self.total_minor if self.paid_at is not None else 0
+        return Money(paid - self.refunded_minor, self.currency)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refund:
+    """Money owed back to a buyer (posted), or back (returned), and the payment it belongs to."""
+
+    id: UUID
+    order_id: UUID
+    payment_id: UUID
+    gateway: str
+    gateway_payment_id: str
+    amount: Money
+    reason: str
+    state: Literal["posted", "returned"]
+    posted_at: datetime
+    returned_at: datetime | None

@@ -1,0 +1,1 @@
+"""The sandbox: a gateway without money, whose messages are signed and sent like a real one's."""
