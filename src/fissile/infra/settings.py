@@ -38,9 +38,7 @@ class Settings:
         "FISSILE_PUBLIC_URL", "How people reach this installation; used in links and sentences.", ""
     )
     shop_name: str = _setting("FISSILE_SHOP_NAME", "Name of the shop on its pages.", "Fissile")
-    locale: str = _setting(
-        "FISSILE_LOCALE", "Language where a visitor has asked for none: zh_CN or en.", "en"
-    )
+    locale: str = _setting("FISSILE_LOCALE", "Language where a visitor has asked for none: zh_CN or en.", "en")
     visit_window_seconds: int = _setting(
         "FISSILE_VISIT_WINDOW_SECONDS", "A visitor's opens of one share within this are one visit.", 1800
     )
@@ -60,6 +58,12 @@ class Settings:
     def base_url(self) -> str:
         """Where links point: the public URL, or the listening address."""
         return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    @property
+    def local_url(self) -> str:
+        """Where this process reaches the web server of this machine: for the sandbox's own webhook."""
+        host = "127.0.0.1" if self.host in ("", "0.0.0.0", "::") else self.host
+        return f"http://{host}:{self.port}"
 
 
 def load_settings(environ: Mapping[str, str], **overrides: Any) -> Settings:

@@ -26,6 +26,9 @@ APPEND_ONLY = ("audit_log", "events", "ledger_transfers", "order_touches", "stoc
 FUNCTIONS = (
     "infra/rate_limit_hit_v1.sql",
     "domain/ledger/post_transfers_v1.sql",
+    "flows/record_visits_v1.sql",
+    "flows/place_orders_v1.sql",
+    "flows/settle_payments_v1.sql",
 )
 
 

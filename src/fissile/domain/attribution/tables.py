@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Table
+from sqlalchemy import CheckConstraint, Index, Table
 
 from fissile.infra.schema import metadata, moment, uid, words
 
 order_touches = Table(
     "order_touches",
     metadata,
-    uid("order_id", ForeignKey("orders.id"), primary_key=True),
-    uid("share_id", ForeignKey("shares.id"), primary_key=True),
-    uid("promoter_id", ForeignKey("members.id")),
+    uid("order_id", primary_key=True),
+    uid("share_id", primary_key=True),
+    uid("promoter_id"),
     moment("touched_at"),
     words("outcome"),
     words("reason"),

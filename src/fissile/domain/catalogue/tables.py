@@ -104,7 +104,7 @@ stock_movements = Table(
     "stock_movements",
     metadata,
     uid("id", primary_key=True),
-    uid("sku_id", ForeignKey("skus.id")),
+    uid("sku_id"),
     words("kind"),
     number("quantity"),  # signed: what it adds to on_hand
     words("reason"),

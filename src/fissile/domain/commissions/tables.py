@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Table, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Table, UniqueConstraint, and_
 
 from fissile.infra.schema import metadata, moment, number, uid, words
 
@@ -31,7 +31,7 @@ commission_plan_versions = Table(
     CheckConstraint("cap_minor >= 0", name="cap"),
     CheckConstraint("hold_seconds >= 0", name="hold"),
     CheckConstraint("state IN ('open', 'ended')", name="state"),
-    comment="A plan is its scope; each change is a new version, the newest decides (an ended one pays nothing).",
+    comment="A plan is its scope; each change is a new version, the newest decides (if ended, the wider scope does).",
 )
 Index(
     "commission_plan_versions_scope_key",
@@ -67,21 +67,20 @@ commissions = Table(
     uid("id", primary_key=True),
     uid("order_id"),
     number("line_no"),
-    uid("promoter_id", ForeignKey("members.id")),
-    uid("share_id", ForeignKey("shares.id")),
-    uid("plan_version_id", ForeignKey("commission_plan_versions.id")),
+    uid("promoter_id"),
+    uid("share_id"),
+    uid("plan_version_id"),
     number("base_minor"),
     number("amount_minor"),
     words("currency"),
     words("state"),
-    uid("transfer_id", ForeignKey("ledger_transfers.id")),  # the pending one
+    uid("transfer_id"),  # the pending one
     uid("payout_item_id", ForeignKey("payout_items.id"), nullable=True),
     moment("accrued_at"),
     moment("hold_until"),
     moment("released_at", nullable=True),
     moment("paid_at", nullable=True),
     moment("taken_back_at", nullable=True),
-    ForeignKeyConstraint(["order_id", "line_no"], ["order_lines.order_id", "order_lines.line_no"]),
     UniqueConstraint("order_id", "line_no"),
     CheckConstraint("amount_minor > 0 AND amount_minor <= base_minor", name="amount"),
     CheckConstraint("state IN ('held', 'released', 'paid', 'taken_back')", name="state"),
@@ -91,6 +90,18 @@ commissions = Table(
 )
 Index("commissions_promoter_id_idx", commissions.c.promoter_id, commissions.c.accrued_at)
 Index("commissions_due_idx", commissions.c.hold_until, postgresql_where=commissions.c.state == "held")
+# What the next payout takes.
+Index(
+    "commissions_payable_idx",
+    commissions.c.currency,
+    postgresql_where=and_(commissions.c.state == "released", commissions.c.payout_item_id.is_(None)),
+)
+# The commissions of a payout item.
+Index(
+    "commissions_payout_item_id_idx",
+    commissions.c.payout_item_id,
+    postgresql_where=commissions.c.payout_item_id.is_not(None),
+)
 
 # What the merchant and the platform get of a paid line, held and released with it.
 line_proceeds = Table(
@@ -99,14 +110,13 @@ line_proceeds = Table(
     uid("order_id", primary_key=True),
     number("line_no", primary_key=True, autoincrement=False),
     words("payee", primary_key=True),
-    uid("merchant_id", ForeignKey("merchants.id")),
+    uid("merchant_id"),
     number("amount_minor"),
     words("currency"),
     words("state"),
-    uid("transfer_id", ForeignKey("ledger_transfers.id")),
+    uid("transfer_id"),
     moment("hold_until"),
     moment("released_at", nullable=True),
-    ForeignKeyConstraint(["order_id", "line_no"], ["order_lines.order_id", "order_lines.line_no"]),
     CheckConstraint("payee IN ('merchant', 'platform')", name="payee"),
     CheckConstraint("amount_minor > 0", name="amount"),
     CheckConstraint("state IN ('held', 'released', 'taken_back')", name="state"),

@@ -57,15 +57,15 @@ BEGIN
   )
   SELECT count(*) INTO v_posted FROM fresh;
 
-  -- What no constraint of one row can see: currencies, and that post and void mirror their pending transfer.
+  -- What no constraint of one row can see: that accounts exist, currencies, and that post and void mirror their pending transfer.
   SELECT t.id::text INTO v_bad
     FROM ledger_transfers t
-    JOIN ledger_accounts d ON d.id = t.debit_account_id
-    JOIN ledger_accounts c ON c.id = t.credit_account_id
+    LEFT JOIN ledger_accounts d ON d.id = t.debit_account_id
+    LEFT JOIN ledger_accounts c ON c.id = t.credit_account_id
     LEFT JOIN ledger_transfers p ON p.id = t.pending_id
    WHERE t.id = ANY (p_id)
-     AND (d.currency <> t.currency OR c.currency <> t.currency
-          OR (t.pending_id IS NOT NULL AND (p.phase <> 'pending' OR p.debit_account_id <> t.debit_account_id
+     AND (d.currency IS DISTINCT FROM t.currency OR c.currency IS DISTINCT FROM t.currency
+          OR (t.pending_id IS NOT NULL AND (p.phase IS DISTINCT FROM 'pending' OR p.debit_account_id <> t.debit_account_id
               OR p.credit_account_id <> t.credit_account_id OR p.amount_minor <> t.amount_minor)))
    LIMIT 1;
   IF v_bad IS NOT NULL THEN

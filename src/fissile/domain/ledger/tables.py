@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, LargeBinary, Table
+from sqlalchemy import Boolean, CheckConstraint, Column, Index, LargeBinary, Table
 
 from fissile.infra.schema import metadata, moment, number, uid, words
 
@@ -39,12 +39,12 @@ ledger_transfers = Table(
     "ledger_transfers",
     metadata,
     uid("id", primary_key=True),
-    uid("debit_account_id", ForeignKey("ledger_accounts.id")),
-    uid("credit_account_id", ForeignKey("ledger_accounts.id")),
+    uid("debit_account_id"),
+    uid("credit_account_id"),
     number("amount_minor"),
     words("currency"),
     words("phase"),
-    uid("pending_id", ForeignKey("ledger_transfers.id"), nullable=True, unique=True),
+    uid("pending_id", nullable=True, unique=True),
     words("reason"),
     uid("subject_id"),  # the order, refund or payout that it is about
     words("idempotency_key", unique=True),

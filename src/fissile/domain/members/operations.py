@@ -54,6 +54,18 @@ async def add_member(
     )
     if taken.first() is None:
         raise EmailTaken
+    await _add_profile(connection, member_id=member_id, display_name=display_name, locale=locale)
+
+
+async def add_member_without_login(
+    connection: AsyncConnection, *, member_id: UUID, display_name: str, locale: str, at: datetime
+) -> None:
+    """Write a member and the profile; nobody can sign in as it."""
+    await connection.execute(members.insert(), {"id": member_id, "state": "active", "created_at": at})
+    await _add_profile(connection, member_id=member_id, display_name=display_name, locale=locale)
+
+
+async def _add_profile(connection: AsyncConnection, *, member_id: UUID, display_name: str, locale: str) -> None:
     await connection.execute(
         member_profiles.insert(), {"member_id": member_id, "display_name": display_name, "locale": locale}
     )

@@ -28,7 +28,7 @@ Index("shares_promoter_id_idx", shares.c.promoter_id, shares.c.created_at)
 visits = Table(
     "visits",
     metadata,
-    uid("share_id", ForeignKey("shares.id"), primary_key=True),
+    uid("share_id", primary_key=True),
     uid("visitor_id", primary_key=True),
     number("window_no", primary_key=True, autoincrement=False),  # epoch seconds div the window's length
     uid("id"),

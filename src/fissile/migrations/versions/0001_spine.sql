@@ -64,7 +64,7 @@ CREATE TABLE commission_plan_versions (
 -- next statement
 CREATE UNIQUE INDEX commission_plan_versions_scope_key ON commission_plan_versions (scope, scope_id, version) NULLS NOT DISTINCT;
 -- next statement
-COMMENT ON TABLE commission_plan_versions IS 'A plan is its scope; each change is a new version, the newest decides (an ended one pays nothing).';
+COMMENT ON TABLE commission_plan_versions IS 'A plan is its scope; each change is a new version, the newest decides (if ended, the wider scope does).';
 -- next statement
 CREATE TABLE events (
 	position BIGINT GENERATED ALWAYS AS IDENTITY, 
@@ -128,6 +128,55 @@ CREATE TABLE ledger_accounts (
 -- next statement
 CREATE UNIQUE INDEX ledger_accounts_kind_owner_id_currency_key ON ledger_accounts (kind, owner_id, currency) NULLS NOT DISTINCT;
 -- next statement
+CREATE TABLE ledger_transfers (
+	id UUID NOT NULL, 
+	debit_account_id UUID NOT NULL, 
+	credit_account_id UUID NOT NULL, 
+	amount_minor BIGINT NOT NULL, 
+	currency TEXT COLLATE "C" NOT NULL, 
+	phase TEXT COLLATE "C" NOT NULL, 
+	pending_id UUID, 
+	reason TEXT COLLATE "C" NOT NULL, 
+	subject_id UUID NOT NULL, 
+	idempotency_key TEXT COLLATE "C" NOT NULL, 
+	request_hash BYTEA NOT NULL, 
+	occurred_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT ledger_transfers_pkey PRIMARY KEY (id), 
+	CONSTRAINT ledger_transfers_amount_check CHECK (amount_minor > 0), 
+	CONSTRAINT ledger_transfers_accounts_check CHECK (debit_account_id <> credit_account_id), 
+	CONSTRAINT ledger_transfers_phase_check CHECK (phase IN ('single', 'pending', 'post', 'void')), 
+	CONSTRAINT ledger_transfers_pending_check CHECK ((phase IN ('post', 'void')) = (pending_id IS NOT NULL)), 
+	CONSTRAINT ledger_transfers_pending_id_key UNIQUE (pending_id), 
+	CONSTRAINT ledger_transfers_idempotency_key_key UNIQUE (idempotency_key)
+);
+-- next statement
+CREATE INDEX ledger_transfers_credit_account_id_idx ON ledger_transfers (credit_account_id);
+-- next statement
+CREATE INDEX ledger_transfers_debit_account_id_idx ON ledger_transfers (debit_account_id);
+-- next statement
+CREATE INDEX ledger_transfers_subject_id_idx ON ledger_transfers (subject_id);
+-- next statement
+COMMENT ON TABLE ledger_transfers IS 'single: at once; pending: held; post and void: what became of a pending one. Append-only.';
+-- next statement
+CREATE TABLE line_proceeds (
+	order_id UUID NOT NULL, 
+	line_no BIGINT NOT NULL, 
+	payee TEXT COLLATE "C" NOT NULL, 
+	merchant_id UUID NOT NULL, 
+	amount_minor BIGINT NOT NULL, 
+	currency TEXT COLLATE "C" NOT NULL, 
+	state TEXT COLLATE "C" NOT NULL, 
+	transfer_id UUID NOT NULL, 
+	hold_until TIMESTAMP WITH TIME ZONE NOT NULL, 
+	released_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT line_proceeds_pkey PRIMARY KEY (order_id, line_no, payee), 
+	CONSTRAINT line_proceeds_payee_check CHECK (payee IN ('merchant', 'platform')), 
+	CONSTRAINT line_proceeds_amount_check CHECK (amount_minor > 0), 
+	CONSTRAINT line_proceeds_state_check CHECK (state IN ('held', 'released', 'taken_back'))
+);
+-- next statement
+CREATE INDEX line_proceeds_due_idx ON line_proceeds (hold_until) WHERE state = 'held';
+-- next statement
 CREATE TABLE members (
 	id UUID NOT NULL, 
 	state TEXT COLLATE "C" NOT NULL, 
@@ -148,6 +197,111 @@ CREATE TABLE merchants (
 	CONSTRAINT merchants_currency_check CHECK (currency ~ '^[A-Z]{3}$'), 
 	CONSTRAINT merchants_code_key UNIQUE (code)
 );
+-- next statement
+CREATE TABLE order_lines (
+	order_id UUID NOT NULL, 
+	line_no BIGINT NOT NULL, 
+	sku_id UUID NOT NULL, 
+	title TEXT COLLATE "C" NOT NULL, 
+	quantity BIGINT NOT NULL, 
+	unit_price_minor BIGINT NOT NULL, 
+	amount_minor BIGINT NOT NULL, 
+	sku_version BIGINT NOT NULL, 
+	fee_plan_version_id UUID, 
+	fee_minor BIGINT NOT NULL, 
+	commission_plan_version_id UUID, 
+	commission_minor BIGINT NOT NULL, 
+	hold_seconds BIGINT NOT NULL, 
+	CONSTRAINT order_lines_pkey PRIMARY KEY (order_id, line_no), 
+	CONSTRAINT order_lines_quantity_check CHECK (quantity > 0), 
+	CONSTRAINT order_lines_amount_check CHECK (amount_minor = unit_price_minor * quantity), 
+	CONSTRAINT order_lines_parts_check CHECK (fee_minor >= 0 AND commission_minor >= 0), 
+	CONSTRAINT order_lines_split_check CHECK (fee_minor + commission_minor <= amount_minor)
+);
+-- next statement
+CREATE INDEX order_lines_sku_id_idx ON order_lines (sku_id);
+-- next statement
+CREATE TABLE order_touches (
+	order_id UUID NOT NULL, 
+	share_id UUID NOT NULL, 
+	promoter_id UUID NOT NULL, 
+	touched_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	outcome TEXT COLLATE "C" NOT NULL, 
+	reason TEXT COLLATE "C" NOT NULL, 
+	CONSTRAINT order_touches_pkey PRIMARY KEY (order_id, share_id), 
+	CONSTRAINT order_touches_outcome_check CHECK (outcome IN ('won', 'lost'))
+);
+-- next statement
+CREATE INDEX order_touches_promoter_id_idx ON order_touches (promoter_id);
+-- next statement
+CREATE UNIQUE INDEX order_touches_winner_key ON order_touches (order_id) WHERE outcome = 'won';
+-- next statement
+COMMENT ON TABLE order_touches IS 'Written once, with the order; append-only.';
+-- next statement
+CREATE TABLE orders (
+	id UUID NOT NULL, 
+	merchant_id UUID NOT NULL, 
+	member_id UUID, 
+	visitor_id UUID NOT NULL, 
+	state TEXT COLLATE "C" NOT NULL, 
+	currency TEXT COLLATE "C" NOT NULL, 
+	total_minor BIGINT NOT NULL, 
+	refunded_minor BIGINT DEFAULT '0' NOT NULL, 
+	idempotency_scope TEXT COLLATE "C" NOT NULL, 
+	idempotency_key TEXT COLLATE "C" NOT NULL, 
+	request_hash BYTEA NOT NULL, 
+	credit_share_id UUID, 
+	credit_promoter_id UUID, 
+	credit_rule TEXT COLLATE "C" NOT NULL, 
+	credit_reason TEXT COLLATE "C" NOT NULL, 
+	tracking TEXT COLLATE "C" DEFAULT '' NOT NULL, 
+	placed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	reserved_until TIMESTAMP WITH TIME ZONE NOT NULL, 
+	paid_at TIMESTAMP WITH TIME ZONE, 
+	shipped_at TIMESTAMP WITH TIME ZONE, 
+	completed_at TIMESTAMP WITH TIME ZONE, 
+	closed_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT orders_pkey PRIMARY KEY (id), 
+	CONSTRAINT orders_idempotency_scope_idempotency_key_key UNIQUE (idempotency_scope, idempotency_key), 
+	CONSTRAINT orders_state_check CHECK (state IN ('placed', 'paid', 'shipped', 'completed', 'cancelled', 'expired', 'refunded')), 
+	CONSTRAINT orders_total_check CHECK (total_minor >= 0), 
+	CONSTRAINT orders_refunded_check CHECK (refunded_minor >= 0 AND refunded_minor <= total_minor), 
+	CONSTRAINT orders_credit_check CHECK ((credit_share_id IS NULL) = (credit_promoter_id IS NULL)), 
+	CONSTRAINT orders_closed_check CHECK ((state IN ('cancelled', 'expired', 'refunded')) = (closed_at IS NOT NULL)), 
+	CONSTRAINT orders_paid_check CHECK (state NOT IN ('paid', 'shipped', 'completed', 'refunded') OR paid_at IS NOT NULL)
+);
+-- next statement
+CREATE INDEX orders_credit_promoter_id_idx ON orders (credit_promoter_id, placed_at) WHERE credit_promoter_id IS NOT NULL;
+-- next statement
+CREATE INDEX orders_member_id_idx ON orders (member_id, placed_at) WHERE member_id IS NOT NULL;
+-- next statement
+CREATE INDEX orders_merchant_id_idx ON orders (merchant_id, placed_at);
+-- next statement
+CREATE INDEX orders_reserved_until_idx ON orders (reserved_until) WHERE state = 'placed';
+-- next statement
+CREATE INDEX orders_visitor_id_idx ON orders (visitor_id);
+-- next statement
+CREATE TABLE payments (
+	id UUID NOT NULL, 
+	order_id UUID NOT NULL, 
+	gateway TEXT COLLATE "C" NOT NULL, 
+	gateway_payment_id TEXT COLLATE "C" NOT NULL, 
+	amount_minor BIGINT NOT NULL, 
+	currency TEXT COLLATE "C" NOT NULL, 
+	outcome TEXT COLLATE "C" NOT NULL, 
+	paid_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	received_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT payments_pkey PRIMARY KEY (id), 
+	CONSTRAINT payments_gateway_gateway_payment_id_key UNIQUE (gateway, gateway_payment_id), 
+	CONSTRAINT payments_amount_check CHECK (amount_minor > 0), 
+	CONSTRAINT payments_outcome_check CHECK (outcome IN ('settled', 'late', 'doubled', 'differs'))
+);
+-- next statement
+CREATE INDEX payments_order_id_idx ON payments (order_id);
+-- next statement
+CREATE UNIQUE INDEX payments_settled_key ON payments (order_id) WHERE outcome = 'settled';
+-- next statement
+COMMENT ON TABLE payments IS 'Money that arrived. settled pays its order; late, doubled or differing is given back at once.';
 -- next statement
 CREATE TABLE pictures (
 	id UUID NOT NULL, 
@@ -186,6 +340,44 @@ CREATE TABLE secrets (
 -- next statement
 COMMENT ON TABLE secrets IS 'Keys that sign webhooks, guest links and form tokens.';
 -- next statement
+CREATE TABLE stock_movements (
+	id UUID NOT NULL, 
+	sku_id UUID NOT NULL, 
+	kind TEXT COLLATE "C" NOT NULL, 
+	quantity BIGINT NOT NULL, 
+	reason TEXT COLLATE "C" NOT NULL, 
+	order_id UUID, 
+	actor_id UUID, 
+	occurred_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT stock_movements_pkey PRIMARY KEY (id), 
+	CONSTRAINT stock_movements_kind_check CHECK (kind IN ('received', 'sold', 'returned', 'corrected')), 
+	CONSTRAINT stock_movements_quantity_check CHECK ((kind IN ('received', 'returned') AND quantity > 0) OR (kind = 'sold' AND quantity < 0) OR (kind = 'corrected' AND quantity <> 0)), 
+	CONSTRAINT stock_movements_order_check CHECK ((kind IN ('sold', 'returned')) = (order_id IS NOT NULL)), 
+	CONSTRAINT stock_movements_reason_check CHECK (kind <> 'corrected' OR reason <> '')
+);
+-- next statement
+CREATE INDEX stock_movements_sku_id_idx ON stock_movements (sku_id, occurred_at);
+-- next statement
+COMMENT ON TABLE stock_movements IS 'Why stock on hand is what it is; append-only.';
+-- next statement
+CREATE TABLE visits (
+	share_id UUID NOT NULL, 
+	visitor_id UUID NOT NULL, 
+	window_no BIGINT NOT NULL, 
+	id UUID NOT NULL, 
+	form TEXT COLLATE "C" NOT NULL, 
+	first_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	last_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	opens BIGINT NOT NULL, 
+	CONSTRAINT visits_pkey PRIMARY KEY (share_id, visitor_id, window_no), 
+	CONSTRAINT visits_form_check CHECK (form IN ('link', 'code')), 
+	CONSTRAINT visits_opens_check CHECK (opens > 0 AND last_at >= first_at)
+);
+-- next statement
+CREATE INDEX visits_visitor_id_idx ON visits (visitor_id, last_at);
+-- next statement
+COMMENT ON TABLE visits IS 'Once per visitor and window; last_at is the touch that attribution sees.';
+-- next statement
 CREATE TABLE api_keys (
 	id UUID NOT NULL, 
 	role TEXT COLLATE "C" NOT NULL, 
@@ -216,39 +408,6 @@ CREATE TABLE fee_plan_versions (
 -- next statement
 CREATE UNIQUE INDEX fee_plan_versions_merchant_id_version_key ON fee_plan_versions (merchant_id, version) NULLS NOT DISTINCT;
 -- next statement
-CREATE TABLE ledger_transfers (
-	id UUID NOT NULL, 
-	debit_account_id UUID NOT NULL, 
-	credit_account_id UUID NOT NULL, 
-	amount_minor BIGINT NOT NULL, 
-	currency TEXT COLLATE "C" NOT NULL, 
-	phase TEXT COLLATE "C" NOT NULL, 
-	pending_id UUID, 
-	reason TEXT COLLATE "C" NOT NULL, 
-	subject_id UUID NOT NULL, 
-	idempotency_key TEXT COLLATE "C" NOT NULL, 
-	request_hash BYTEA NOT NULL, 
-	occurred_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	CONSTRAINT ledger_transfers_pkey PRIMARY KEY (id), 
-	CONSTRAINT ledger_transfers_amount_check CHECK (amount_minor > 0), 
-	CONSTRAINT ledger_transfers_accounts_check CHECK (debit_account_id <> credit_account_id), 
-	CONSTRAINT ledger_transfers_phase_check CHECK (phase IN ('single', 'pending', 'post', 'void')), 
-	CONSTRAINT ledger_transfers_pending_check CHECK ((phase IN ('post', 'void')) = (pending_id IS NOT NULL)), 
-	CONSTRAINT ledger_transfers_debit_account_id_fkey FOREIGN KEY(debit_account_id) REFERENCES ledger_accounts (id), 
-	CONSTRAINT ledger_transfers_credit_account_id_fkey FOREIGN KEY(credit_account_id) REFERENCES ledger_accounts (id), 
-	CONSTRAINT ledger_transfers_pending_id_key UNIQUE (pending_id), 
-	CONSTRAINT ledger_transfers_pending_id_fkey FOREIGN KEY(pending_id) REFERENCES ledger_transfers (id), 
-	CONSTRAINT ledger_transfers_idempotency_key_key UNIQUE (idempotency_key)
-);
--- next statement
-CREATE INDEX ledger_transfers_credit_account_id_idx ON ledger_transfers (credit_account_id);
--- next statement
-CREATE INDEX ledger_transfers_debit_account_id_idx ON ledger_transfers (debit_account_id);
--- next statement
-CREATE INDEX ledger_transfers_subject_id_idx ON ledger_transfers (subject_id);
--- next statement
-COMMENT ON TABLE ledger_transfers IS 'single: at once; pending: held; post and void: what became of a pending one. Append-only.';
--- next statement
 CREATE TABLE member_logins (
 	member_id UUID NOT NULL, 
 	email TEXT COLLATE "C" NOT NULL, 
@@ -278,6 +437,16 @@ CREATE TABLE member_roles (
 	CONSTRAINT member_roles_merchant_check CHECK ((role = 'merchant_staff') = (merchant_id IS NOT NULL)), 
 	CONSTRAINT member_roles_member_id_fkey FOREIGN KEY(member_id) REFERENCES members (id), 
 	CONSTRAINT member_roles_merchant_id_fkey FOREIGN KEY(merchant_id) REFERENCES merchants (id)
+);
+-- next statement
+CREATE TABLE order_contacts (
+	order_id UUID NOT NULL, 
+	name TEXT COLLATE "C" NOT NULL, 
+	phone TEXT COLLATE "C" NOT NULL, 
+	email TEXT COLLATE "C" NOT NULL, 
+	address TEXT COLLATE "C" NOT NULL, 
+	CONSTRAINT order_contacts_pkey PRIMARY KEY (order_id), 
+	CONSTRAINT order_contacts_order_id_fkey FOREIGN KEY(order_id) REFERENCES orders (id)
 );
 -- next statement
 CREATE TABLE payout_batches (
@@ -337,6 +506,33 @@ CREATE INDEX products_search_idx ON products USING gin (search);
 -- next statement
 CREATE INDEX products_sort_key_idx ON products (sort_key, id) WHERE state = 'listed';
 -- next statement
+CREATE TABLE refunds (
+	id UUID NOT NULL, 
+	order_id UUID NOT NULL, 
+	payment_id UUID NOT NULL, 
+	amount_minor BIGINT NOT NULL, 
+	currency TEXT COLLATE "C" NOT NULL, 
+	reason TEXT COLLATE "C" NOT NULL, 
+	requested_by UUID, 
+	state TEXT COLLATE "C" NOT NULL, 
+	idempotency_key TEXT COLLATE "C" NOT NULL, 
+	posted_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	returned_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT refunds_pkey PRIMARY KEY (id), 
+	CONSTRAINT refunds_amount_check CHECK (amount_minor > 0), 
+	CONSTRAINT refunds_state_check CHECK (state IN ('posted', 'returned')), 
+	CONSTRAINT refunds_returned_check CHECK ((state = 'returned') = (returned_at IS NOT NULL)), 
+	CONSTRAINT refunds_order_id_fkey FOREIGN KEY(order_id) REFERENCES orders (id), 
+	CONSTRAINT refunds_payment_id_fkey FOREIGN KEY(payment_id) REFERENCES payments (id), 
+	CONSTRAINT refunds_idempotency_key_key UNIQUE (idempotency_key)
+);
+-- next statement
+CREATE INDEX refunds_order_id_idx ON refunds (order_id);
+-- next statement
+CREATE INDEX refunds_owed_idx ON refunds (posted_at) WHERE state = 'posted';
+-- next statement
+COMMENT ON TABLE refunds IS 'posted: owed to the buyer in the ledger; returned: the gateway said that the money is back.';
+-- next statement
 CREATE TABLE sessions (
 	token_hash BYTEA NOT NULL, 
 	member_id UUID NOT NULL, 
@@ -382,53 +578,6 @@ CREATE TABLE visitor_members (
 );
 -- next statement
 CREATE INDEX visitor_members_member_id_idx ON visitor_members (member_id);
--- next statement
-CREATE TABLE orders (
-	id UUID NOT NULL, 
-	merchant_id UUID NOT NULL, 
-	member_id UUID, 
-	visitor_id UUID NOT NULL, 
-	state TEXT COLLATE "C" NOT NULL, 
-	currency TEXT COLLATE "C" NOT NULL, 
-	total_minor BIGINT NOT NULL, 
-	refunded_minor BIGINT DEFAULT '0' NOT NULL, 
-	idempotency_scope TEXT COLLATE "C" NOT NULL, 
-	idempotency_key TEXT COLLATE "C" NOT NULL, 
-	request_hash BYTEA NOT NULL, 
-	credit_share_id UUID, 
-	credit_promoter_id UUID, 
-	credit_rule TEXT COLLATE "C" NOT NULL, 
-	credit_reason TEXT COLLATE "C" NOT NULL, 
-	tracking TEXT COLLATE "C" DEFAULT '' NOT NULL, 
-	placed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	reserved_until TIMESTAMP WITH TIME ZONE NOT NULL, 
-	paid_at TIMESTAMP WITH TIME ZONE, 
-	shipped_at TIMESTAMP WITH TIME ZONE, 
-	completed_at TIMESTAMP WITH TIME ZONE, 
-	closed_at TIMESTAMP WITH TIME ZONE, 
-	CONSTRAINT orders_pkey PRIMARY KEY (id), 
-	CONSTRAINT orders_idempotency_scope_idempotency_key_key UNIQUE (idempotency_scope, idempotency_key), 
-	CONSTRAINT orders_state_check CHECK (state IN ('placed', 'paid', 'shipped', 'completed', 'cancelled', 'expired', 'refunded')), 
-	CONSTRAINT orders_total_check CHECK (total_minor >= 0), 
-	CONSTRAINT orders_refunded_check CHECK (refunded_minor >= 0 AND refunded_minor <= total_minor), 
-	CONSTRAINT orders_credit_check CHECK ((credit_share_id IS NULL) = (credit_promoter_id IS NULL)), 
-	CONSTRAINT orders_closed_check CHECK ((state IN ('cancelled', 'expired', 'refunded')) = (closed_at IS NOT NULL)), 
-	CONSTRAINT orders_paid_check CHECK (state NOT IN ('paid', 'shipped', 'completed', 'refunded') OR paid_at IS NOT NULL), 
-	CONSTRAINT orders_merchant_id_fkey FOREIGN KEY(merchant_id) REFERENCES merchants (id), 
-	CONSTRAINT orders_member_id_fkey FOREIGN KEY(member_id) REFERENCES members (id), 
-	CONSTRAINT orders_credit_share_id_fkey FOREIGN KEY(credit_share_id) REFERENCES shares (id), 
-	CONSTRAINT orders_credit_promoter_id_fkey FOREIGN KEY(credit_promoter_id) REFERENCES members (id)
-);
--- next statement
-CREATE INDEX orders_credit_promoter_id_idx ON orders (credit_promoter_id, placed_at) WHERE credit_promoter_id IS NOT NULL;
--- next statement
-CREATE INDEX orders_member_id_idx ON orders (member_id, placed_at) WHERE member_id IS NOT NULL;
--- next statement
-CREATE INDEX orders_merchant_id_idx ON orders (merchant_id, placed_at);
--- next statement
-CREATE INDEX orders_reserved_until_idx ON orders (reserved_until) WHERE state = 'placed';
--- next statement
-CREATE INDEX orders_visitor_id_idx ON orders (visitor_id);
 -- next statement
 CREATE TABLE payout_items (
 	id UUID NOT NULL, 
@@ -483,139 +632,6 @@ CREATE INDEX skus_code_idx ON skus (code);
 -- next statement
 CREATE INDEX skus_product_id_idx ON skus (product_id, position);
 -- next statement
-CREATE TABLE visits (
-	share_id UUID NOT NULL, 
-	visitor_id UUID NOT NULL, 
-	window_no BIGINT NOT NULL, 
-	id UUID NOT NULL, 
-	form TEXT COLLATE "C" NOT NULL, 
-	first_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	last_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	opens BIGINT NOT NULL, 
-	CONSTRAINT visits_pkey PRIMARY KEY (share_id, visitor_id, window_no), 
-	CONSTRAINT visits_form_check CHECK (form IN ('link', 'code')), 
-	CONSTRAINT visits_opens_check CHECK (opens > 0 AND last_at >= first_at), 
-	CONSTRAINT visits_share_id_fkey FOREIGN KEY(share_id) REFERENCES shares (id)
-);
--- next statement
-CREATE INDEX visits_visitor_id_idx ON visits (visitor_id, last_at);
--- next statement
-COMMENT ON TABLE visits IS 'Once per visitor and window; last_at is the touch that attribution sees.';
--- next statement
-CREATE TABLE order_contacts (
-	order_id UUID NOT NULL, 
-	name TEXT COLLATE "C" NOT NULL, 
-	phone TEXT COLLATE "C" NOT NULL, 
-	email TEXT COLLATE "C" NOT NULL, 
-	address TEXT COLLATE "C" NOT NULL, 
-	CONSTRAINT order_contacts_pkey PRIMARY KEY (order_id), 
-	CONSTRAINT order_contacts_order_id_fkey FOREIGN KEY(order_id) REFERENCES orders (id)
-);
--- next statement
-CREATE TABLE order_lines (
-	order_id UUID NOT NULL, 
-	line_no BIGINT NOT NULL, 
-	sku_id UUID NOT NULL, 
-	title TEXT COLLATE "C" NOT NULL, 
-	quantity BIGINT NOT NULL, 
-	unit_price_minor BIGINT NOT NULL, 
-	amount_minor BIGINT NOT NULL, 
-	sku_version BIGINT NOT NULL, 
-	fee_plan_version_id UUID, 
-	fee_minor BIGINT NOT NULL, 
-	commission_plan_version_id UUID, 
-	commission_minor BIGINT NOT NULL, 
-	hold_seconds BIGINT NOT NULL, 
-	CONSTRAINT order_lines_pkey PRIMARY KEY (order_id, line_no), 
-	CONSTRAINT order_lines_quantity_check CHECK (quantity > 0), 
-	CONSTRAINT order_lines_amount_check CHECK (amount_minor = unit_price_minor * quantity), 
-	CONSTRAINT order_lines_parts_check CHECK (fee_minor >= 0 AND commission_minor >= 0), 
-	CONSTRAINT order_lines_split_check CHECK (fee_minor + commission_minor <= amount_minor), 
-	CONSTRAINT order_lines_order_id_fkey FOREIGN KEY(order_id) REFERENCES orders (id), 
-	CONSTRAINT order_lines_sku_id_fkey FOREIGN KEY(sku_id) REFERENCES skus (id), 
-	CONSTRAINT order_lines_fee_plan_version_id_fkey FOREIGN KEY(fee_plan_version_id) REFERENCES fee_plan_versions (id), 
-	CONSTRAINT order_lines_commission_plan_version_id_fkey FOREIGN KEY(commission_plan_version_id) REFERENCES commission_plan_versions (id)
-);
--- next statement
-CREATE INDEX order_lines_sku_id_idx ON order_lines (sku_id);
--- next statement
-CREATE TABLE order_touches (
-	order_id UUID NOT NULL, 
-	share_id UUID NOT NULL, 
-	promoter_id UUID NOT NULL, 
-	touched_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	outcome TEXT COLLATE "C" NOT NULL, 
-	reason TEXT COLLATE "C" NOT NULL, 
-	CONSTRAINT order_touches_pkey PRIMARY KEY (order_id, share_id), 
-	CONSTRAINT order_touches_outcome_check CHECK (outcome IN ('won', 'lost')), 
-	CONSTRAINT order_touches_order_id_fkey FOREIGN KEY(order_id) REFERENCES orders (id), 
-	CONSTRAINT order_touches_share_id_fkey FOREIGN KEY(share_id) REFERENCES shares (id), 
-	CONSTRAINT order_touches_promoter_id_fkey FOREIGN KEY(promoter_id) REFERENCES members (id)
-);
--- next statement
-CREATE INDEX order_touches_promoter_id_idx ON order_touches (promoter_id);
--- next statement
-CREATE UNIQUE INDEX order_touches_winner_key ON order_touches (order_id) WHERE outcome = 'won';
--- next statement
-COMMENT ON TABLE order_touches IS 'Written once, with the order; append-only.';
--- next statement
-CREATE TABLE payments (
-	id UUID NOT NULL, 
-	order_id UUID NOT NULL, 
-	gateway TEXT COLLATE "C" NOT NULL, 
-	gateway_payment_id TEXT COLLATE "C" NOT NULL, 
-	amount_minor BIGINT NOT NULL, 
-	currency TEXT COLLATE "C" NOT NULL, 
-	outcome TEXT COLLATE "C" NOT NULL, 
-	paid_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	received_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	CONSTRAINT payments_pkey PRIMARY KEY (id), 
-	CONSTRAINT payments_gateway_gateway_payment_id_key UNIQUE (gateway, gateway_payment_id), 
-	CONSTRAINT payments_amount_check CHECK (amount_minor > 0), 
-	CONSTRAINT payments_outcome_check CHECK (outcome IN ('settled', 'late', 'doubled', 'differs')), 
-	CONSTRAINT payments_order_id_fkey FOREIGN KEY(order_id) REFERENCES orders (id)
-);
--- next statement
-CREATE INDEX payments_order_id_idx ON payments (order_id);
--- next statement
-CREATE UNIQUE INDEX payments_settled_key ON payments (order_id) WHERE outcome = 'settled';
--- next statement
-COMMENT ON TABLE payments IS 'Money that arrived. settled pays its order; late, doubled or differing is given back at once.';
--- next statement
-CREATE TABLE sku_stock (
-	sku_id UUID NOT NULL, 
-	tracked BOOLEAN NOT NULL, 
-	on_hand BIGINT DEFAULT '0' NOT NULL, 
-	reserved BIGINT DEFAULT '0' NOT NULL, 
-	CONSTRAINT sku_stock_pkey PRIMARY KEY (sku_id), 
-	CONSTRAINT sku_stock_on_hand_check CHECK (on_hand >= 0), 
-	CONSTRAINT sku_stock_reserved_check CHECK (reserved >= 0 AND reserved <= on_hand), 
-	CONSTRAINT sku_stock_sku_id_fkey FOREIGN KEY(sku_id) REFERENCES skus (id)
-);
--- next statement
-COMMENT ON TABLE sku_stock IS 'One row a SKU; the row that every change of its stock or offer locks first.';
--- next statement
-CREATE TABLE stock_movements (
-	id UUID NOT NULL, 
-	sku_id UUID NOT NULL, 
-	kind TEXT COLLATE "C" NOT NULL, 
-	quantity BIGINT NOT NULL, 
-	reason TEXT COLLATE "C" NOT NULL, 
-	order_id UUID, 
-	actor_id UUID, 
-	occurred_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	CONSTRAINT stock_movements_pkey PRIMARY KEY (id), 
-	CONSTRAINT stock_movements_kind_check CHECK (kind IN ('received', 'sold', 'returned', 'corrected')), 
-	CONSTRAINT stock_movements_quantity_check CHECK ((kind IN ('received', 'returned') AND quantity > 0) OR (kind = 'sold' AND quantity < 0) OR (kind = 'corrected' AND quantity <> 0)), 
-	CONSTRAINT stock_movements_order_check CHECK ((kind IN ('sold', 'returned')) = (order_id IS NOT NULL)), 
-	CONSTRAINT stock_movements_reason_check CHECK (kind <> 'corrected' OR reason <> ''), 
-	CONSTRAINT stock_movements_sku_id_fkey FOREIGN KEY(sku_id) REFERENCES skus (id)
-);
--- next statement
-CREATE INDEX stock_movements_sku_id_idx ON stock_movements (sku_id, occurred_at);
--- next statement
-COMMENT ON TABLE stock_movements IS 'Why stock on hand is what it is; append-only.';
--- next statement
 CREATE TABLE commissions (
 	id UUID NOT NULL, 
 	order_id UUID NOT NULL, 
@@ -635,72 +651,35 @@ CREATE TABLE commissions (
 	paid_at TIMESTAMP WITH TIME ZONE, 
 	taken_back_at TIMESTAMP WITH TIME ZONE, 
 	CONSTRAINT commissions_pkey PRIMARY KEY (id), 
-	CONSTRAINT commissions_order_id_line_no_fkey FOREIGN KEY(order_id, line_no) REFERENCES order_lines (order_id, line_no), 
 	CONSTRAINT commissions_order_id_line_no_key UNIQUE (order_id, line_no), 
 	CONSTRAINT commissions_amount_check CHECK (amount_minor > 0 AND amount_minor <= base_minor), 
 	CONSTRAINT commissions_state_check CHECK (state IN ('held', 'released', 'paid', 'taken_back')), 
 	CONSTRAINT commissions_hold_check CHECK (released_at IS NULL OR released_at >= hold_until), 
 	CONSTRAINT commissions_paid_check CHECK (paid_at IS NULL OR released_at IS NOT NULL), 
 	CONSTRAINT commissions_taken_back_check CHECK ((state = 'taken_back') = (taken_back_at IS NOT NULL)), 
-	CONSTRAINT commissions_promoter_id_fkey FOREIGN KEY(promoter_id) REFERENCES members (id), 
-	CONSTRAINT commissions_share_id_fkey FOREIGN KEY(share_id) REFERENCES shares (id), 
-	CONSTRAINT commissions_plan_version_id_fkey FOREIGN KEY(plan_version_id) REFERENCES commission_plan_versions (id), 
-	CONSTRAINT commissions_transfer_id_fkey FOREIGN KEY(transfer_id) REFERENCES ledger_transfers (id), 
 	CONSTRAINT commissions_payout_item_id_fkey FOREIGN KEY(payout_item_id) REFERENCES payout_items (id)
 );
 -- next statement
 CREATE INDEX commissions_due_idx ON commissions (hold_until) WHERE state = 'held';
 -- next statement
+CREATE INDEX commissions_payable_idx ON commissions (currency) WHERE state = 'released' AND payout_item_id IS NULL;
+-- next statement
+CREATE INDEX commissions_payout_item_id_idx ON commissions (payout_item_id) WHERE payout_item_id IS NOT NULL;
+-- next statement
 CREATE INDEX commissions_promoter_id_idx ON commissions (promoter_id, accrued_at);
 -- next statement
-CREATE TABLE line_proceeds (
-	order_id UUID NOT NULL, 
-	line_no BIGINT NOT NULL, 
-	payee TEXT COLLATE "C" NOT NULL, 
-	merchant_id UUID NOT NULL, 
-	amount_minor BIGINT NOT NULL, 
-	currency TEXT COLLATE "C" NOT NULL, 
-	state TEXT COLLATE "C" NOT NULL, 
-	transfer_id UUID NOT NULL, 
-	hold_until TIMESTAMP WITH TIME ZONE NOT NULL, 
-	released_at TIMESTAMP WITH TIME ZONE, 
-	CONSTRAINT line_proceeds_pkey PRIMARY KEY (order_id, line_no, payee), 
-	CONSTRAINT line_proceeds_order_id_line_no_fkey FOREIGN KEY(order_id, line_no) REFERENCES order_lines (order_id, line_no), 
-	CONSTRAINT line_proceeds_payee_check CHECK (payee IN ('merchant', 'platform')), 
-	CONSTRAINT line_proceeds_amount_check CHECK (amount_minor > 0), 
-	CONSTRAINT line_proceeds_state_check CHECK (state IN ('held', 'released', 'taken_back')), 
-	CONSTRAINT line_proceeds_merchant_id_fkey FOREIGN KEY(merchant_id) REFERENCES merchants (id), 
-	CONSTRAINT line_proceeds_transfer_id_fkey FOREIGN KEY(transfer_id) REFERENCES ledger_transfers (id)
+CREATE TABLE sku_stock (
+	sku_id UUID NOT NULL, 
+	tracked BOOLEAN NOT NULL, 
+	on_hand BIGINT DEFAULT '0' NOT NULL, 
+	reserved BIGINT DEFAULT '0' NOT NULL, 
+	CONSTRAINT sku_stock_pkey PRIMARY KEY (sku_id), 
+	CONSTRAINT sku_stock_on_hand_check CHECK (on_hand >= 0), 
+	CONSTRAINT sku_stock_reserved_check CHECK (reserved >= 0 AND reserved <= on_hand), 
+	CONSTRAINT sku_stock_sku_id_fkey FOREIGN KEY(sku_id) REFERENCES skus (id)
 );
 -- next statement
-CREATE INDEX line_proceeds_due_idx ON line_proceeds (hold_until) WHERE state = 'held';
--- next statement
-CREATE TABLE refunds (
-	id UUID NOT NULL, 
-	order_id UUID NOT NULL, 
-	payment_id UUID NOT NULL, 
-	amount_minor BIGINT NOT NULL, 
-	currency TEXT COLLATE "C" NOT NULL, 
-	reason TEXT COLLATE "C" NOT NULL, 
-	requested_by UUID, 
-	state TEXT COLLATE "C" NOT NULL, 
-	idempotency_key TEXT COLLATE "C" NOT NULL, 
-	posted_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	returned_at TIMESTAMP WITH TIME ZONE, 
-	CONSTRAINT refunds_pkey PRIMARY KEY (id), 
-	CONSTRAINT refunds_amount_check CHECK (amount_minor > 0), 
-	CONSTRAINT refunds_state_check CHECK (state IN ('posted', 'returned')), 
-	CONSTRAINT refunds_returned_check CHECK ((state = 'returned') = (returned_at IS NOT NULL)), 
-	CONSTRAINT refunds_order_id_fkey FOREIGN KEY(order_id) REFERENCES orders (id), 
-	CONSTRAINT refunds_payment_id_fkey FOREIGN KEY(payment_id) REFERENCES payments (id), 
-	CONSTRAINT refunds_idempotency_key_key UNIQUE (idempotency_key)
-);
--- next statement
-CREATE INDEX refunds_order_id_idx ON refunds (order_id);
--- next statement
-CREATE INDEX refunds_owed_idx ON refunds (posted_at) WHERE state = 'posted';
--- next statement
-COMMENT ON TABLE refunds IS 'posted: owed to the buyer in the ledger; returned: the gateway said that the money is back.';
+COMMENT ON TABLE sku_stock IS 'One row a SKU; the row that every change of its stock or offer locks first.';
 -- next statement
 -- One hit of a sliding window, exact over every process: true if it is within the limit.
 CREATE FUNCTION rate_limit_hit_v1(p_key text, p_limit int, p_seconds int, p_amount int, p_now timestamptz)
@@ -708,16 +687,16 @@ RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
   v_hits timestamptz[];
 BEGIN
-  INSERT INTO rate_limit_windows (key, hits, expires_at) VALUES (p_key, '{}', p_now + make_interval(secs => p_seconds))
-  ON CONFLICT (key) DO NOTHING;
-  SELECT hits INTO v_hits FROM rate_limit_windows WHERE key = p_key FOR UPDATE;
+  -- Makes the row or locks it, in one statement: the sweep that forgets windows cannot come between.
+  INSERT INTO rate_limit_windows AS w (key, hits, expires_at)
+  VALUES (p_key, '{}', p_now + make_interval(secs => p_seconds))
+  ON CONFLICT (key) DO UPDATE SET expires_at = GREATEST(w.expires_at, excluded.expires_at)
+  RETURNING hits INTO v_hits;
   v_hits := ARRAY(SELECT hit FROM unnest(v_hits) hit WHERE hit > p_now - make_interval(secs => p_seconds));
   IF cardinality(v_hits) + p_amount > p_limit THEN
     RETURN false;
   END IF;
-  UPDATE rate_limit_windows
-     SET hits = v_hits || array_fill(p_now, ARRAY[p_amount]), expires_at = p_now + make_interval(secs => p_seconds)
-   WHERE key = p_key;
+  UPDATE rate_limit_windows SET hits = v_hits || array_fill(p_now, ARRAY[p_amount]) WHERE key = p_key;
   RETURN true;
 END $$;
 -- next statement
@@ -780,15 +759,15 @@ BEGIN
   )
   SELECT count(*) INTO v_posted FROM fresh;
 
-  -- What no constraint of one row can see: currencies, and that post and void mirror their pending transfer.
+  -- What no constraint of one row can see: that accounts exist, currencies, and that post and void mirror their pending transfer.
   SELECT t.id::text INTO v_bad
     FROM ledger_transfers t
-    JOIN ledger_accounts d ON d.id = t.debit_account_id
-    JOIN ledger_accounts c ON c.id = t.credit_account_id
+    LEFT JOIN ledger_accounts d ON d.id = t.debit_account_id
+    LEFT JOIN ledger_accounts c ON c.id = t.credit_account_id
     LEFT JOIN ledger_transfers p ON p.id = t.pending_id
    WHERE t.id = ANY (p_id)
-     AND (d.currency <> t.currency OR c.currency <> t.currency
-          OR (t.pending_id IS NOT NULL AND (p.phase <> 'pending' OR p.debit_account_id <> t.debit_account_id
+     AND (d.currency IS DISTINCT FROM t.currency OR c.currency IS DISTINCT FROM t.currency
+          OR (t.pending_id IS NOT NULL AND (p.phase IS DISTINCT FROM 'pending' OR p.debit_account_id <> t.debit_account_id
               OR p.credit_account_id <> t.credit_account_id OR p.amount_minor <> t.amount_minor)))
    LIMIT 1;
   IF v_bad IS NOT NULL THEN
@@ -798,9 +777,364 @@ BEGIN
   RETURN v_posted;
 END $$;
 -- next statement
+-- Record opens of shares: a visit once per visitor and window, the last moment of it as the touch.
+-- An open that is not later than the last one is already counted, so a set may be sent again.
+-- Returns one outcome an item, in order: recorded, repeated, or stale (the share has changed: decide once more).
+CREATE FUNCTION record_visits_v1(
+  p_id uuid[], p_share uuid[], p_version bigint[], p_visitor uuid[], p_form text[], p_at timestamptz[],
+  p_window_seconds bigint
+) RETURNS text[] LANGUAGE plpgsql AS $$
+DECLARE
+  v_outcomes text[];
+BEGIN
+  WITH item AS (
+    SELECT i.*, s.id IS NOT NULL AS live
+      FROM unnest(p_id, p_share, p_version, p_visitor, p_form, p_at) WITH ORDINALITY
+             AS i (id, share_id, version, visitor_id, form, opened_at, n)
+      LEFT JOIN shares s ON s.id = i.share_id AND s.version = i.version AND s.state = 'active'
+  ), gathered AS (
+    SELECT share_id, visitor_id, floor(extract(epoch FROM opened_at) / p_window_seconds)::bigint AS window_no,
+           (array_agg(id ORDER BY n))[1] AS id, (array_agg(form ORDER BY n))[1] AS form,
+           min(opened_at) AS first_at, max(opened_at) AS last_at, count(*) AS opens, min(n) AS n
+      FROM item WHERE live GROUP BY 1, 2, 3
+  ), written AS (
+    INSERT INTO visits AS v (share_id, visitor_id, window_no, id, form, first_at, last_at, opens)
+    SELECT share_id, visitor_id, window_no, id, form, first_at, last_at, opens FROM gathered
+     ORDER BY share_id, visitor_id, window_no
+    ON CONFLICT (share_id, visitor_id, window_no) DO UPDATE
+       SET last_at = excluded.last_at, opens = v.opens + excluded.opens
+     WHERE excluded.last_at > v.last_at
+    RETURNING v.share_id, v.visitor_id, v.window_no, v.id, v.last_at
+  ), told AS (
+    INSERT INTO events (name, occurred_at, subject_id, data)
+    SELECT CASE WHEN w.id = g.id THEN 'visit.recorded' ELSE 'visit.repeated' END, g.last_at, w.share_id,
+           jsonb_build_object('visitor', w.visitor_id, 'window', w.window_no, 'opens', g.opens, 'form', g.form)
+      FROM written w JOIN gathered g USING (share_id, visitor_id, window_no)
+     ORDER BY g.n
+  )
+  SELECT array_agg(CASE WHEN NOT item.live THEN 'stale' WHEN w.id = item.id THEN 'recorded' ELSE 'repeated' END
+                   ORDER BY item.n)
+    INTO v_outcomes
+    FROM item LEFT JOIN written w ON w.id = item.id;
+  RETURN v_outcomes;
+END $$;
+-- next statement
+-- Place orders: items one after another over rows locked in the one order; each accepted or refused whole.
+-- Items, lines (p_from..p_to are an item's), touches and contacts are parallel arrays.
+-- Outcomes: placed · known (first answer) · other_body · refused (a kept refusal) · stale (decide once more) · sold_out
+CREATE FUNCTION place_orders_v1(
+  p_id uuid[], p_scope text[], p_key text[], p_hash bytea[], p_merchant uuid[], p_member uuid[], p_visitor uuid[],
+  p_currency text[], p_total bigint[], p_credit_share uuid[], p_credit_promoter uuid[], p_credit_rule text[],
+  p_credit_reason text[], p_at timestamptz[], p_until timestamptz[], p_plans bigint[], p_from int[], p_to int[],
+  l_item int[], l_no bigint[], l_sku uuid[], l_title text[], l_quantity bigint[], l_price bigint[],
+  l_version bigint[], l_fee_plan uuid[], l_fee bigint[], l_plan uuid[], l_commission bigint[], l_hold bigint[],
+  t_item int[], t_share uuid[], t_promoter uuid[], t_at timestamptz[], t_outcome text[], t_reason text[],
+  c_item int[], c_name text[], c_phone text[], c_email text[], c_address text[]
+) RETURNS TABLE (outcome text, order_id uuid, total_minor bigint, currency text, state text, detail jsonb)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  v_n int := cardinality(p_id);
+  v_outcome text[] := array_fill(NULL::text, ARRAY[v_n]);
+  v_detail jsonb[] := array_fill(NULL::jsonb, ARRAY[v_n]);
+  v_found uuid[];       -- the order that already has this key
+  v_same bool[];        -- … and was asked for in the same words
+  v_kept jsonb[];       -- or the refusal
+  v_first int[];        -- the first item of this set with this key
+  s_id uuid[];
+  s_free bigint[];
+  s_version bigint[];
+  s_taken bigint[];
+  v_at int[];           -- of each line: where its SKU stands in s_…
+  v_plans bigint;
+  v_missing text;
+  i int;
+  j int;
+  k int;
+BEGIN
+  PERFORM 1 FROM sku_stock WHERE sku_id = ANY (l_sku) ORDER BY sku_id FOR NO KEY UPDATE;
+
+  -- After the locks: a later statement sees what those who held them have committed.
+  SELECT array_agg(st.sku_id ORDER BY st.sku_id),
+         array_agg(CASE WHEN st.tracked THEN st.on_hand - st.reserved END ORDER BY st.sku_id),
+         array_agg(CASE WHEN sk.state = 'listed' THEN sk.version ELSE -1 END ORDER BY st.sku_id)
+    INTO s_id, s_free, s_version
+    FROM sku_stock st JOIN skus sk ON sk.id = st.sku_id WHERE st.sku_id = ANY (l_sku);
+  s_taken := array_fill(0::bigint, ARRAY[cardinality(s_id)]);
+  SELECT array_agg(array_position(s_id, sku) ORDER BY n) INTO v_at FROM unnest(l_sku) WITH ORDINALITY AS l (sku, n);
+  SELECT array_agg(item.first ORDER BY item.n), array_agg(o.id ORDER BY item.n),
+         array_agg(coalesce(o.request_hash, a.request_hash) = item.hash ORDER BY item.n),
+         array_agg(a.answer ORDER BY item.n)
+    INTO v_first, v_found, v_same, v_kept
+    FROM (SELECT n, scope, key, hash, (min(n) OVER (PARTITION BY scope, key))::int AS first
+            FROM unnest(p_scope, p_key, p_hash) WITH ORDINALITY AS x (scope, key, hash, n)) item
+    LEFT JOIN orders o ON o.idempotency_scope = item.scope AND o.idempotency_key = item.key
+    LEFT JOIN kept_answers a ON a.scope = item.scope AND a.key = item.key;
+  v_plans := coalesce((SELECT version FROM reference_versions WHERE name = 'plans'), 0);
+
+  -- What foreign keys would check row by row.
+  SELECT string_agg(kind || ' ' || id, ', ') INTO v_missing FROM (
+    SELECT 'merchant' AS kind, id FROM (SELECT DISTINCT unnest(p_merchant)) AS x (id)
+     WHERE NOT EXISTS (SELECT FROM merchants r WHERE r.id = x.id)
+    UNION ALL SELECT 'member', id FROM (SELECT DISTINCT unnest(p_member || p_credit_promoter || t_promoter)) AS x (id)
+     WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM members r WHERE r.id = x.id)
+    UNION ALL SELECT 'share', id FROM (SELECT DISTINCT unnest(p_credit_share || t_share)) AS x (id)
+     WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM shares r WHERE r.id = x.id)
+    UNION ALL SELECT 'commission plan', id FROM (SELECT DISTINCT unnest(l_plan)) AS x (id)
+     WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM commission_plan_versions r WHERE r.id = x.id)
+    UNION ALL SELECT 'fee plan', id FROM (SELECT DISTINCT unnest(l_fee_plan)) AS x (id)
+     WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM fee_plan_versions r WHERE r.id = x.id)
+    UNION ALL SELECT 'SKU', id FROM (SELECT DISTINCT unnest(l_sku)) AS x (id) WHERE id <> ALL (s_id)
+  ) AS missing;
+  IF v_missing IS NOT NULL THEN
+    RAISE EXCEPTION 'an order refers to what does not exist: %', v_missing USING ERRCODE = 'foreign_key_violation';
+  END IF;
+
+  FOR i IN 1 .. v_n LOOP
+    IF v_found[i] IS NOT NULL THEN
+      v_outcome[i] := CASE WHEN v_same[i] THEN 'known' ELSE 'other_body' END;
+    ELSIF v_kept[i] IS NOT NULL THEN
+      v_outcome[i] := CASE WHEN v_same[i] THEN 'refused' ELSE 'other_body' END;
+      v_detail[i] := v_kept[i];
+    ELSIF v_first[i] < i AND v_outcome[v_first[i]] <> 'stale' THEN
+      k := v_first[i];
+      IF p_hash[i] <> p_hash[k] THEN
+        v_outcome[i] := 'other_body';
+      ELSIF v_outcome[k] = 'placed' THEN
+        v_outcome[i] := 'known';
+        v_found[i] := p_id[k];
+      ELSE
+        v_outcome[i] := v_outcome[k];
+        v_detail[i] := v_detail[k];
+      END IF;
+    ELSIF p_plans[i] <> v_plans OR v_first[i] < i THEN
+      v_outcome[i] := 'stale';
+    ELSE
+      v_outcome[i] := 'placed';
+      FOR j IN p_from[i] .. p_to[i] LOOP
+        k := v_at[j];
+        IF s_version[k] <> l_version[j] THEN
+          v_outcome[i] := 'stale';
+          EXIT;
+        ELSIF s_free[k] - s_taken[k] < l_quantity[j] THEN
+          v_outcome[i] := 'sold_out';
+          v_detail[i] := jsonb_build_object('sku', l_sku[j], 'wanted', l_quantity[j],
+                                            'available', greatest(s_free[k] - s_taken[k], 0));
+          EXIT;
+        END IF;
+        s_taken[k] := s_taken[k] + l_quantity[j];
+      END LOOP;
+      IF v_outcome[i] <> 'placed' THEN  -- give back what its earlier lines had taken
+        FOR k IN p_from[i] .. j - 1 LOOP
+          s_taken[v_at[k]] := s_taken[v_at[k]] - l_quantity[k];
+        END LOOP;
+      END IF;
+    END IF;
+  END LOOP;
+
+  UPDATE sku_stock SET reserved = reserved + taken.quantity
+    FROM unnest(s_id, s_taken) AS taken (sku_id, quantity)
+   WHERE sku_stock.sku_id = taken.sku_id AND tracked AND taken.quantity > 0;
+
+  INSERT INTO orders (id, merchant_id, member_id, visitor_id, state, currency, total_minor, idempotency_scope,
+                      idempotency_key, request_hash, credit_share_id, credit_promoter_id, credit_rule, credit_reason,
+                      placed_at, reserved_until)
+  SELECT id, merchant, member, visitor, 'placed', curr, total, scope, key, hash, credit_share, credit_promoter,
+         credit_rule, credit_reason, placed, until
+    FROM unnest(p_id, p_merchant, p_member, p_visitor, p_currency, p_total, p_scope, p_key, p_hash, p_credit_share,
+                p_credit_promoter, p_credit_rule, p_credit_reason, p_at, p_until, v_outcome)
+      AS o (id, merchant, member, visitor, curr, total, scope, key, hash, credit_share, credit_promoter, credit_rule,
+            credit_reason, placed, until, done)
+   WHERE done = 'placed';
+
+  INSERT INTO order_lines (order_id, line_no, sku_id, title, quantity, unit_price_minor, amount_minor, sku_version,
+                           fee_plan_version_id, fee_minor, commission_plan_version_id, commission_minor, hold_seconds)
+  SELECT p_id[item], no, sku, title, quantity, price, price * quantity, version, fee_plan, fee, plan, commission, hold
+    FROM unnest(l_item, l_no, l_sku, l_title, l_quantity, l_price, l_version, l_fee_plan, l_fee, l_plan,
+                l_commission, l_hold)
+      AS l (item, no, sku, title, quantity, price, version, fee_plan, fee, plan, commission, hold)
+   WHERE v_outcome[item] = 'placed';
+
+  IF cardinality(t_item) > 0 THEN
+    INSERT INTO order_touches (order_id, share_id, promoter_id, touched_at, outcome, reason)
+    SELECT p_id[item], share, promoter, touched, result, why
+      FROM unnest(t_item, t_share, t_promoter, t_at, t_outcome, t_reason)
+        AS t (item, share, promoter, touched, result, why)
+     WHERE v_outcome[item] = 'placed';
+  END IF;
+
+  IF cardinality(c_item) > 0 THEN
+    INSERT INTO order_contacts (order_id, name, phone, email, address)
+    SELECT p_id[item], name, phone, email, address
+      FROM unnest(c_item, c_name, c_phone, c_email, c_address) AS c (item, name, phone, email, address)
+     WHERE v_outcome[item] = 'placed';
+  END IF;
+
+  INSERT INTO kept_answers (scope, key, request_hash, answer, kind, kept_at)
+  SELECT p_scope[n], p_key[n], p_hash[n], v_detail[n], 'refused', p_at[n]
+    FROM generate_series(1, v_n) AS n WHERE v_outcome[n] = 'sold_out' AND v_first[n] = n;
+
+  INSERT INTO events (name, occurred_at, actor_id, subject_id, data)
+  SELECT 'order.placed', p_at[n], p_member[n], p_id[n],
+         jsonb_build_object('merchant', p_merchant[n], 'total', p_total[n], 'currency', p_currency[n],
+                            'promoter', p_credit_promoter[n], 'lines', line.quantities)
+    FROM generate_series(1, v_n) AS n
+    CROSS JOIN LATERAL (SELECT jsonb_agg(jsonb_build_array(l_sku[j], l_quantity[j]))
+                          FROM generate_series(p_from[n], p_to[n]) AS j) AS line (quantities)
+   WHERE v_outcome[n] = 'placed';
+
+  RETURN QUERY
+  SELECT v_outcome[n], coalesce(o.id, p_id[n]), coalesce(o.total_minor, p_total[n]),
+         coalesce(o.currency, p_currency[n]), coalesce(o.state, 'placed'), v_detail[n]
+    FROM generate_series(1, v_n) AS n LEFT JOIN orders o ON o.id = v_found[n] AND v_outcome[n] = 'known'
+   ORDER BY n;
+END $$;
+-- next statement
+-- Settle payments that gateways reported. Outcomes, kept for ever with the message:
+-- settled (the order is paid) · late (the order was over) · doubled (it was paid already) · differs (another amount):
+-- the last three are owed back at once · known (this payment is here already) · other_body (FS422 of its message).
+-- What a settled order moves (transfers, shares of its money, stock) was decided before and comes as lines of the
+-- item; so does what is given back. p_ids name items; x_… lines carry the item they belong to.
+CREATE FUNCTION settle_payments_v1(
+  p_id uuid[], p_order uuid[], p_gateway text[], p_gateway_payment text[], p_message text[], p_hash bytea[],
+  p_kind text[], p_amount bigint[], p_currency text[], p_paid_at timestamptz[], p_at timestamptz[], p_refund uuid[],
+  m_item int[], m_id uuid[], m_sku uuid[], m_quantity bigint[],
+  d_item int[], d_line bigint[], d_payee text[], d_payee_id uuid[], d_amount bigint[], d_transfer uuid[],
+  d_id uuid[], d_share uuid[], d_plan uuid[], d_base bigint[], d_until timestamptz[],
+  x_item int[], x_for text[], x_id uuid[], x_debit uuid[], x_credit uuid[], x_amount bigint[], x_phase text[],
+  x_reason text[], x_subject uuid[], x_key text[], x_hash bytea[]
+) RETURNS TABLE (outcome text, order_state text) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+  v_n int := cardinality(p_id);
+  v_outcome text[] := array_fill(NULL::text, ARRAY[v_n]);
+  v_known text[];
+  v_same bool[];
+  v_paid bool[];
+  v_first int[];          -- the first item of this set with this message
+  v_first_payment int[];  -- … with this payment
+  o_id uuid[];
+  o_state text[];
+  o_total bigint[];
+  o_currency text[];
+  v_at int[];
+  i int;
+  k int;
+BEGIN
+  PERFORM 1 FROM orders WHERE id = ANY (p_order) ORDER BY id FOR NO KEY UPDATE;
+  SELECT array_agg(id ORDER BY id), array_agg(state ORDER BY id), array_agg(total_minor ORDER BY id),
+         array_agg(currency ORDER BY id)
+    INTO o_id, o_state, o_total, o_currency FROM orders WHERE id = ANY (p_order);
+  SELECT array_agg(g.outcome ORDER BY item.n), array_agg(g.body_hash = item.hash ORDER BY item.n),
+         array_agg(p.id IS NOT NULL ORDER BY item.n), array_agg(array_position(o_id, item.order_id) ORDER BY item.n),
+         array_agg(item.first ORDER BY item.n), array_agg(item.first_payment ORDER BY item.n)
+    INTO v_known, v_same, v_paid, v_at, v_first, v_first_payment
+    FROM (SELECT x.*, (min(n) OVER (PARTITION BY gateway, message))::int AS first,
+                 (min(n) OVER (PARTITION BY gateway, payment))::int AS first_payment
+            FROM unnest(p_gateway, p_message, p_hash, p_gateway_payment, p_order) WITH ORDINALITY
+                   AS x (gateway, message, hash, payment, order_id, n)) item
+    LEFT JOIN gateway_messages g ON g.gateway = item.gateway AND g.message_id = item.message
+    LEFT JOIN payments p ON p.gateway = item.gateway AND p.gateway_payment_id = item.payment;
+
+  FOR i IN 1 .. v_n LOOP
+    k := v_at[i];
+    IF v_known[i] IS NOT NULL THEN
+      v_outcome[i] := CASE WHEN v_same[i] THEN 'again:' || v_known[i] ELSE 'other_body' END;
+    ELSIF v_first[i] < i THEN
+      k := v_first[i];
+      v_outcome[i] := CASE WHEN p_hash[i] = p_hash[k] THEN 'again:' || v_outcome[k] ELSE 'other_body' END;
+      k := v_at[i];
+    ELSIF v_paid[i] OR v_first_payment[i] < i THEN
+      v_outcome[i] := 'known';
+    ELSIF p_amount[i] <> o_total[k] OR p_currency[i] <> o_currency[k] THEN
+      v_outcome[i] := 'differs';
+    ELSIF o_state[k] = 'placed' THEN
+      v_outcome[i] := 'settled';
+      o_state[k] := 'paid';
+    ELSIF o_state[k] IN ('cancelled', 'expired') THEN
+      v_outcome[i] := 'late';
+    ELSE
+      v_outcome[i] := 'doubled';
+    END IF;
+  END LOOP;
+
+  UPDATE orders SET state = 'paid', paid_at = p_at[n]
+    FROM generate_series(1, v_n) AS n WHERE orders.id = p_order[n] AND v_outcome[n] = 'settled';
+
+  INSERT INTO payments (id, order_id, gateway, gateway_payment_id, amount_minor, currency, outcome, paid_at, received_at)
+  SELECT p_id[n], p_order[n], p_gateway[n], p_gateway_payment[n], p_amount[n], p_currency[n], v_outcome[n],
+         p_paid_at[n], p_at[n]
+    FROM generate_series(1, v_n) AS n WHERE v_outcome[n] IN ('settled', 'late', 'doubled', 'differs');
+
+  INSERT INTO gateway_messages (gateway, message_id, body_hash, kind, outcome, received_at)
+  SELECT p_gateway[n], p_message[n], p_hash[n], p_kind[n], v_outcome[n], p_at[n]
+    FROM generate_series(1, v_n) AS n WHERE v_outcome[n] IN ('settled', 'late', 'doubled', 'differs', 'known');
+
+  INSERT INTO refunds (id, order_id, payment_id, amount_minor, currency, reason, state, idempotency_key, posted_at)
+  SELECT p_refund[n], p_order[n], p_id[n], p_amount[n], p_currency[n], 'payment ' || v_outcome[n], 'posted',
+         'payment:' || p_id[n], p_at[n]
+    FROM generate_series(1, v_n) AS n WHERE v_outcome[n] IN ('late', 'doubled', 'differs');
+
+  -- Sold: from reserved to gone.
+  PERFORM 1 FROM sku_stock WHERE sku_id = ANY (m_sku) ORDER BY sku_id FOR NO KEY UPDATE;
+  WITH sold AS (
+    INSERT INTO stock_movements (id, sku_id, kind, quantity, reason, order_id, occurred_at)
+    SELECT m.id, m.sku, 'sold', -m.quantity, '', p_order[m.item], p_at[m.item]
+      FROM unnest(m_item, m_id, m_sku, m_quantity) AS m (item, id, sku, quantity)
+      JOIN sku_stock s ON s.sku_id = m.sku AND s.tracked
+     WHERE v_outcome[m.item] = 'settled'
+    RETURNING sku_id, quantity
+  ), by_sku AS (SELECT sku_id, sum(quantity) AS quantity FROM sold GROUP BY sku_id)
+  UPDATE sku_stock SET on_hand = on_hand + by_sku.quantity, reserved = reserved + by_sku.quantity
+    FROM by_sku WHERE sku_stock.sku_id = by_sku.sku_id;
+
+  PERFORM post_transfers_v1(
+    array_agg(x.id), array_agg(x.debit), array_agg(x.credit), array_agg(x.amount), array_agg(p_currency[x.item]),
+    array_agg(x.phase), array_agg(NULL::uuid), array_agg(x.reason), array_agg(x.subject), array_agg(x.key),
+    array_agg(x.hash), array_agg(p_at[x.item]))
+    FROM unnest(x_item, x_for, x_id, x_debit, x_credit, x_amount, x_phase, x_reason, x_subject, x_key, x_hash)
+      AS x (item, goal, id, debit, credit, amount, phase, reason, subject, key, hash)
+   WHERE (x.goal = 'settled') = (v_outcome[x.item] = 'settled')
+     AND v_outcome[x.item] IN ('settled', 'late', 'doubled', 'differs')
+  HAVING count(*) > 0;
+
+  INSERT INTO commissions (id, order_id, line_no, promoter_id, share_id, plan_version_id, base_minor, amount_minor,
+                           currency, state, transfer_id, accrued_at, hold_until)
+  SELECT d.id, p_order[d.item], d.line, d.payee_id, d.share, d.plan, d.base, d.amount, p_currency[d.item], 'held',
+         d.transfer, p_at[d.item], d.until
+    FROM unnest(d_item, d_line, d_payee, d_payee_id, d_amount, d_transfer, d_id, d_share, d_plan, d_base, d_until)
+      AS d (item, line, payee, payee_id, amount, transfer, id, share, plan, base, until)
+   WHERE d.payee = 'promoter' AND v_outcome[d.item] = 'settled';
+
+  INSERT INTO line_proceeds (order_id, line_no, payee, merchant_id, amount_minor, currency, state, transfer_id,
+                             hold_until)
+  SELECT p_order[d.item], d.line, d.payee, d.payee_id, d.amount, p_currency[d.item], 'held', d.transfer, d.until
+    FROM unnest(d_item, d_line, d_payee, d_payee_id, d_amount, d_transfer, d_until)
+      AS d (item, line, payee, payee_id, amount, transfer, until)
+   WHERE d.payee <> 'promoter' AND v_outcome[d.item] = 'settled';
+
+  INSERT INTO events (name, occurred_at, subject_id, data)
+  SELECT CASE WHEN v_outcome[n] = 'settled' THEN 'order.paid' ELSE 'payment.refused' END, p_at[n], p_order[n],
+         jsonb_build_object('payment', p_id[n], 'amount', p_amount[n], 'currency', p_currency[n],
+                            'outcome', v_outcome[n], 'refund',
+                            CASE WHEN v_outcome[n] = 'settled' THEN NULL ELSE p_refund[n] END,
+                            'sold', CASE WHEN v_outcome[n] = 'settled' THEN sold.quantities END,
+                            'commissions', CASE WHEN v_outcome[n] = 'settled' THEN earned.amounts END)
+    FROM generate_series(1, v_n) AS n
+    LEFT JOIN (SELECT m.item, jsonb_agg(jsonb_build_array(m.sku, m.quantity)) AS quantities
+                 FROM unnest(m_item, m_sku, m_quantity) AS m (item, sku, quantity) GROUP BY m.item) sold ON sold.item = n
+    LEFT JOIN (SELECT d.item, jsonb_agg(jsonb_build_array(d.id, d.payee_id, d.amount)) AS amounts
+                 FROM unnest(d_item, d_payee, d_id, d_payee_id, d_amount) AS d (item, payee, id, payee_id, amount)
+                WHERE d.payee = 'promoter' GROUP BY d.item) earned ON earned.item = n
+   WHERE v_outcome[n] IN ('settled', 'late', 'doubled', 'differs');
+
+  RETURN QUERY SELECT v_outcome[n], o_state[v_at[n]] FROM generate_series(1, v_n) AS n ORDER BY n;
+END $$;
+-- next statement
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  RAISE EXCEPTION '% is append-only: correct it with another row', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+  RAISE EXCEPTION '% is append-only: correct it with another row', TG_TABLE_NAME
+    USING ERRCODE = 'restrict_violation';
 END $$;
 -- next statement
 CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

@@ -1,0 +1,143 @@
+"""Opening a share: by its link, or by any text that holds its code or link."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from fissile.api.asked import visitor
+from fissile.api.endpoint import FastEndpoint, Request, Response, json_response, redirect
+from fissile.domain.shares.errors import (
+    CodeMistyped,
+    CodeNotFound,
+    ShareExpired,
+    SharePaused,
+    ShareRevoked,
+    ShareTargetGone,
+    ShareUnknown,
+)
+from fissile.domain.shares.rules import code_of, find_code, link_of
+from fissile.flows.record_visit import Opened, open_share, record_visit
+from fissile.infra.batcher import Busy, DatabaseAway
+from fissile.kernel.errors import Refusal
+from fissile.kernel.ids import public_id
+from fissile.kernel.money import Money
+
+if TYPE_CHECKING:
+    from fissile.flows.house import House
+
+_CHANCE = random.SystemRandom()
+_PREFETCH = (b"sec-purpose", b"purpose", b"x-moz", b"x-purpose")
+_OPENING: tuple[type[Refusal], ...] = (
+    CodeMistyped,
+    ShareUnknown,
+    ShareExpired,
+    SharePaused,
+    ShareRevoked,
+    Busy,
+    DatabaseAway,
+)
+
+
+class ResolveRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """Any text that somebody pasted."""
+
+    text: str
+
+
+class Target(msgspec.Struct):
+    """What a share leads to; the price is its cheapest SKU's, in the currency's major unit."""
+
+    kind: str
+    id: str
+    title: str
+    url: str
+    price: str | None
+    currency: str
+
+
+class Resolved(msgspec.Struct):
+    """The share that the text held."""
+
+    share: str
+    form: str
+    code: str
+    link: str
+    target: Target
+
+
+def endpoints(house: House) -> Sequence[FastEndpoint]:
+    """Return the endpoints that open shares."""
+
+    async def open_link(request: Request) -> Response:
+        at = datetime.now(UTC)
+        token = request.parameter
+        if any("prefetch" in (request.header(name) or "") for name in _PREFETCH):
+            share = await open_share(house, token=token, at=at)  # looked at by a machine: nothing is recorded
+            return redirect(f"/p/{public_id('prd', share.target_id)}")
+        visitor_id, _, cookies = visitor(house, request, at=at, rng=_CHANCE)
+        try:
+            opened = await record_visit(house, token=token, form="link", visitor_id=visitor_id, at=at, rng=_CHANCE)
+        except (CodeMistyped, ShareUnknown, ShareExpired, SharePaused, ShareRevoked):
+            if "text/html" in (request.header(b"accept") or ""):
+                # People get the page with the search box, which says what is wrong and takes another code.
+                return redirect(f"/search?q=/s/{token[:40]}", headers=cookies)
+            raise
+        return redirect(f"/p/{public_id('prd', opened.share.target_id)}", headers=cookies)
+
+    async def resolve(request: Request) -> Response:
+        at = datetime.now(UTC)
+        asked = await request.json(ResolveRequest)
+        found = find_code(asked.text)
+        visitor_id, _, cookies = visitor(house, request, at=at, rng=_CHANCE)
+        opened = await record_visit(
+            house, token=found.token, form=found.form, visitor_id=visitor_id, at=at, rng=_CHANCE
+        )
+        return json_response(await _resolved(house, opened, form=found.form), headers=cookies)
+
+    return (
+        FastEndpoint(
+            method="GET",
+            path="/s/{token}",
+            summary="Open a share: the visit is recorded, then the target's page.",
+            handler=open_link,
+            problems=_OPENING,
+            status=302,
+        ),
+        FastEndpoint(
+            method="POST",
+            path="/api/shares/resolve",
+            summary="Find the code or link in a pasted text and open its share.",
+            handler=resolve,
+            body=ResolveRequest,
+            answer=Resolved,
+            problems=(CodeNotFound, ShareTargetGone, *_OPENING),
+        ),
+    )
+
+
+async def _resolved(house: House, opened: Opened, *, form: str) -> Resolved:
+    share = opened.share
+    product = await house.products.get(share.target_id)
+    if product is None:
+        raise ShareTargetGone()
+    prices = [one.price_minor for one in product.skus if one.state == "listed"]
+    target_id = public_id("prd", share.target_id)
+    return Resolved(
+        share=public_id("shr", share.id),
+        form=form,
+        code=code_of(share.token),
+        link=link_of(house.settings.base_url, share.token),
+        target=Target(
+            kind=share.target_kind,
+            id=target_id,
+            title=product.title,
+            url=f"{house.settings.base_url}/p/{target_id}",
+            price=str(Money(min(prices), product.currency).major()) if prices else None,
+            currency=product.currency,
+        ),
+    )

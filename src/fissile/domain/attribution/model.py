@@ -1,0 +1,52 @@
+"""Touches, the rule, and what it decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+Reason = Literal["last_touch", "earlier_touch", "outside_window", "self_purchase", "share_not_open"]
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """A buyer's last opening of one share before the order."""
+
+    share_id: UUID
+    promoter_id: UUID
+    touched_at: datetime
+    open: bool = True  # False: the share was paused, revoked or expired when the order was placed with it
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Last touch within a window; its name with the window stands on every order it decided."""
+
+    window: timedelta
+    self_purchase: bool = False
+
+    @property
+    def name(self) -> str:
+        """How it is stored: kind, version, window in days."""
+        return f"last-touch@1 {self.window / timedelta(days=1):g}d"
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedTouch:
+    """A touch and what became of it."""
+
+    touch: Touch
+    won: bool
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """Who brought the buyer, or nobody, and why; ``touches`` holds the losers too."""
+
+    winner: Touch | None
+    rule: str
+    reason: Literal["last_touch", "no_touch", "no_valid_touch"]
+    touches: tuple[JudgedTouch, ...]
