@@ -256,8 +256,8 @@ class TestProblems:
             (wish(), {**WRITE, "Idempotency-Key": "茶"}, 400, "idempotency_key_unusable"),
             (wish(), {**WRITE, "Content-Type": "text/plain"}, 415, "media_type_refused"),
             (wish(), {"Idempotency-Key": "k1"}, 415, "media_type_refused"),
-            (b" " * 65_537, WRITE, 413, "body_too_large"),
-            (b"{}", {**WRITE, "Content-Length": "65537"}, 413, "body_too_large"),
+            (b" " * 65_537, WRITE, 413, "request_too_large"),
+            (b"{}", {**WRITE, "Content-Length": "65537"}, 413, "request_too_large"),
         ],
     )
     async def test_name_what_is_wrong_with_a_request(

@@ -32,7 +32,7 @@ _COOKIE_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*")  # RFC 6265, section 4.1.1
 _JSON = (b"content-type", b"application/json")
 
 
-class BodyTooLarge(Refusal):
+class RequestTooLarge(Refusal):
     """The body has more than {limit_bytes} bytes."""
 
 
@@ -123,12 +123,12 @@ class Request:
         """
         Read the body, once.
 
-        :raises BodyTooLarge: as soon as it is longer than the limit
+        :raises RequestTooLarge: as soon as it is longer than the limit
         :raises BodyCutOff: if the client left
         """
         announced = self._all_headers().get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > limit_bytes:
-            raise BodyTooLarge(limit_bytes=limit_bytes)
+            raise RequestTooLarge(limit_bytes=limit_bytes)
         parts: list[bytes] = []
         size = 0
         while True:
@@ -138,7 +138,7 @@ class Request:
             part = message.get("body", b"")
             size += len(part)
             if size > limit_bytes:
-                raise BodyTooLarge(limit_bytes=limit_bytes)
+                raise RequestTooLarge(limit_bytes=limit_bytes)
             parts.append(part)
             if not message.get("more_body", False):
                 return b"".join(parts)
@@ -271,7 +271,7 @@ class FastEndpoint:
         if self.idempotent:
             reading += [IdempotencyKeyMissing, IdempotencyKeyUnusable]
         if self.body is not None:
-            reading += [BodyCutOff, MalformedBody, BodyTooLarge, MediaTypeRefused, InvalidBody]
+            reading += [BodyCutOff, MalformedBody, RequestTooLarge, MediaTypeRefused, InvalidBody]
         return (*reading, *(one for one in self.problems if one not in reading))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, parameter: str = "") -> None:

@@ -26,6 +26,7 @@ STATUS: dict[str, int] = {
     "share_revoked": 410,
     # It cannot be taken as it is.
     "body_too_large": 413,
+    "request_too_large": 413,
     "media_type_refused": 415,
     "code_mistyped": 422,
     "invalid_body": 422,
