@@ -81,7 +81,7 @@ def parse_row(row: Row) -> Draft:
     for name, cell in cells.items():
         if len(cell) > LIMITS[name]:
             raise BadCell(column=name, reason=f"it has {len(cell)} characters, at most {LIMITS[name]} are taken")
-    description = cells["description"].replace("\r\n", "\n").replace("\r", "\n")
+    description = cells["description"].replace("\r\n", "\n").replace("\r", "\n").strip()
     line = {name: " ".join(cell.split()) for name, cell in cells.items()}
     for name, cell in (line | {"description": description}).items():
         if _CONTROL.search(cell):
