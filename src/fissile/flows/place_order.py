@@ -163,7 +163,7 @@ async def place_order(
             raise
         decided = credit(touches=touches, rule=house.rule, buyer_id=member_id, at=at)
         plans, plans_version = await house.plans.get("plans") or (Plans.of(plans=(), fees=()), 0)
-        item = _item(
+        item = order_item(
             quoted=quoted,
             offers=offers,
             plans=plans,
@@ -213,7 +213,7 @@ async def _touches(house: House, *, share_token: str | None, key: TouchKey, new:
     return touches
 
 
-def _item(
+def order_item(
     *,
     quoted: Quote,
     offers: dict[UUID, Offer | None],

@@ -26,7 +26,6 @@ DECLARE
   o_total bigint[];
   o_currency text[];
   v_at int[];
-  i int;
   k int;
 BEGIN
   PERFORM 1 FROM orders WHERE id = ANY (p_order) ORDER BY id FOR NO KEY UPDATE;

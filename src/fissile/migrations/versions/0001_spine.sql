@@ -848,8 +848,7 @@ DECLARE
   v_at int[];           -- of each line: where its SKU stands in s_…
   v_plans bigint;
   v_missing text;
-  i int;
-  j int;
+  v_last int;           -- the last line of the item that was taken
   k int;
 BEGIN
   PERFORM 1 FROM sku_stock WHERE sku_id = ANY (l_sku) ORDER BY sku_id FOR NO KEY UPDATE;
@@ -911,6 +910,7 @@ BEGIN
       v_outcome[i] := 'stale';
     ELSE
       v_outcome[i] := 'placed';
+      v_last := p_from[i] - 1;
       FOR j IN p_from[i] .. p_to[i] LOOP
         k := v_at[j];
         IF s_version[k] <> l_version[j] THEN
@@ -923,10 +923,11 @@ BEGIN
           EXIT;
         END IF;
         s_taken[k] := s_taken[k] + l_quantity[j];
+        v_last := j;
       END LOOP;
       IF v_outcome[i] <> 'placed' THEN  -- give back what its earlier lines had taken
-        FOR k IN p_from[i] .. j - 1 LOOP
-          s_taken[v_at[k]] := s_taken[v_at[k]] - l_quantity[k];
+        FOR j IN p_from[i] .. v_last LOOP
+          s_taken[v_at[j]] := s_taken[v_at[j]] - l_quantity[j];
         END LOOP;
       END IF;
     END IF;
@@ -1018,7 +1019,6 @@ DECLARE
   o_total bigint[];
   o_currency text[];
   v_at int[];
-  i int;
   k int;
 BEGIN
   PERFORM 1 FROM orders WHERE id = ANY (p_order) ORDER BY id FOR NO KEY UPDATE;
