@@ -2,9 +2,47 @@
 
 from __future__ import annotations
 
+import importlib
+import json
+from typing import Any
+
 import click
+
+from fissile.infra.settings import from_environment
+
+_SECONDS = click.option(
+    "--seconds", type=click.FloatRange(0.5, 600), default=5.0, show_default=True, help="How long each part is measured."
+)
 
 
 @click.group()
 def bench() -> None:
     """Measure; each benchmark prints one JSON object with its figure, the limit of the same run, and the ratio."""
+
+
+@bench.command()
+@_SECONDS
+def resolve(seconds: float) -> None:
+    """Shares opened, each a durable visit: POST /api/shares/resolve and GET /s/{token}."""
+    _print("resolve", seconds=seconds)
+
+
+@bench.command()
+@_SECONDS
+def orders(seconds: float) -> None:
+    """Durable orders of one hot product over 64 connections."""
+    _print("orders", seconds=seconds)
+
+
+@bench.command()
+@_SECONDS
+@click.option("--rounds", type=click.IntRange(1, 1000), default=20, show_default=True)
+def crowd(seconds: float, rounds: int) -> None:
+    """500 buyers at once for 50 units, again and again: exactly 50 are sold; --seconds is for the limit."""
+    _print("crowd", seconds=seconds, rounds=rounds)
+
+
+def _print(name: str, **arguments: Any) -> None:
+    # Imported when it is called: the others' parts are not needed.
+    measure = importlib.import_module(f"fissile.bench.{name}").measure
+    click.echo(json.dumps(measure(settings=from_environment(), **arguments), ensure_ascii=False))
