@@ -72,7 +72,7 @@ def sentence(*, token: str, title: str, price: Money, shop: str, locale: str) ->
     """
     shown = format_currency(price.major(), price.currency, locale=locale)
     if locale.startswith("zh"):
-        return f"【广告】{title} {shown},复制整段文字 {code_of(token)} 到“{shop}”的搜索框即可打开"
+        return f"【广告】{title} {shown}，复制整段文字 {code_of(token)} 到“{shop}”的搜索框即可打开"
     return (
         f"[Ad] {title}, {shown}. Copy this whole message {code_of(token)} and paste it into the search box of {shop}."
     )
