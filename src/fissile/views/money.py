@@ -1,0 +1,181 @@
+"""Plans, fees, payouts and the ledger for pages. Balances are credits minus debits, in minor units."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from fissile.views.reading import row, rows
+
+PAGE = 40
+
+_PLANS = text("""
+SELECT DISTINCT ON (v.scope, v.scope_id) v.id, v.scope, v.scope_id, v.version, v.kind, v.rate_ppm, v.flat_minor,
+       v.cap_minor, v.hold_seconds, v.state, v.valid_from, who.display_name AS made_by,
+       coalesce(m.name, c.path, p.title) AS name
+  FROM commission_plan_versions v
+  LEFT JOIN merchants m ON v.scope = 'merchant' AND m.id = v.scope_id
+  LEFT JOIN categories c ON v.scope = 'category' AND c.id = v.scope_id
+  LEFT JOIN products p ON v.scope = 'product' AND p.id = v.scope_id
+  LEFT JOIN member_profiles who ON who.member_id = v.made_by
+ ORDER BY v.scope, v.scope_id, v.version DESC LIMIT 200
+""")
+_FEES = text("""
+SELECT DISTINCT ON (v.merchant_id) v.id, v.merchant_id, v.version, v.rate_ppm, v.valid_from, m.name,
+       who.display_name AS made_by
+  FROM fee_plan_versions v
+  LEFT JOIN merchants m ON m.id = v.merchant_id
+  LEFT JOIN member_profiles who ON who.member_id = v.made_by
+ ORDER BY v.merchant_id NULLS FIRST, v.version DESC LIMIT 200
+""")
+_BATCH = """
+SELECT b.id, b.currency, b.state, b.made_at, b.paid_at, b.dropped_at, b.made_by, maker.display_name AS made_by_name,
+       approver.display_name AS approved_by_name, sums.items, sums.amount_minor
+  FROM payout_batches b
+  LEFT JOIN member_profiles maker ON maker.member_id = b.made_by
+  LEFT JOIN member_profiles approver ON approver.member_id = b.approved_by
+  LEFT JOIN LATERAL (
+    SELECT count(*) AS items, coalesce(sum(i.amount_minor), 0)::bigint AS amount_minor
+      FROM payout_items i WHERE i.batch_id = b.id
+  ) sums ON true
+"""
+_BATCHES = text(
+    _BATCH
+    + """
+ WHERE CAST(:before AS uuid) IS NULL OR (b.made_at, b.id) <
+       (SELECT a.made_at, a.id FROM payout_batches a WHERE a.id = CAST(:before AS uuid))
+ ORDER BY b.made_at DESC, b.id DESC LIMIT :limit
+"""
+)
+_ONE_BATCH = text(_BATCH + " WHERE b.id = :batch")
+_ITEMS = text("""
+SELECT i.id, i.payee, i.payee_id, i.amount_minor, i.currency, coalesce(who.display_name, m.name) AS name,
+       (SELECT count(*) FROM commissions c WHERE c.payout_item_id = i.id) AS commissions
+  FROM payout_items i
+  LEFT JOIN member_profiles who ON i.payee = 'promoter' AND who.member_id = i.payee_id
+  LEFT JOIN merchants m ON i.payee = 'merchant' AND m.id = i.payee_id
+ WHERE i.batch_id = :batch ORDER BY i.amount_minor DESC, i.id LIMIT 500
+""")
+# What is posted to people's and merchants' accounts and in no batch; debts lower only their own account.
+_READY = text("""
+SELECT a.currency, count(*) FILTER (WHERE a.kind = 'commission_payable') AS promoters,
+       count(*) FILTER (WHERE a.kind = 'merchant_payable') AS merchants,
+       sum(a.credits_posted - a.debits_posted - a.debits_pending)::bigint AS amount_minor
+  FROM ledger_accounts a
+ WHERE a.kind IN ('commission_payable', 'merchant_payable')
+   AND a.credits_posted - a.debits_posted - a.debits_pending > 0
+ GROUP BY a.currency ORDER BY a.currency LIMIT 20
+""")
+_ACCOUNT = """
+SELECT a.id, a.kind, a.owner_id, a.currency, a.bounded, a.debits_posted, a.credits_posted, a.debits_pending,
+       a.credits_pending, a.opened_at, coalesce(who.display_name, m.name) AS owner
+  FROM ledger_accounts a
+  LEFT JOIN member_profiles who ON a.kind = 'commission_payable' AND who.member_id = a.owner_id
+  LEFT JOIN merchants m ON a.kind = 'merchant_payable' AND m.id = a.owner_id
+"""
+# Shared accounts first, then those of people by the size of their balance.
+_ACCOUNTS = text(
+    _ACCOUNT
+    + """
+ WHERE a.currency = :currency
+ ORDER BY a.owner_id IS NOT NULL, a.kind, abs(a.credits_posted - a.debits_posted) DESC, a.id LIMIT :limit
+"""
+)
+_ONE_ACCOUNT = text(_ACCOUNT + " WHERE a.id = :account")
+# The trial balance is summed from the transfers themselves, not from the balances that accounts carry.
+_TRIAL = text("""
+SELECT a.currency, count(DISTINCT a.id) AS accounts,
+       coalesce(sum(t.debit), 0)::bigint AS debits, coalesce(sum(t.credit), 0)::bigint AS credits,
+       sum(a.debits_posted)::bigint AS carried_debits, sum(a.credits_posted)::bigint AS carried_credits
+  FROM ledger_accounts a
+  LEFT JOIN (
+    SELECT account_id, sum(debit) AS debit, sum(credit) AS credit FROM (
+      SELECT debit_account_id AS account_id, amount_minor AS debit, 0::bigint AS credit
+        FROM ledger_transfers WHERE phase IN ('single', 'post')
+      UNION ALL
+      SELECT credit_account_id, 0, amount_minor FROM ledger_transfers WHERE phase IN ('single', 'post')
+    ) side GROUP BY account_id
+  ) t ON t.account_id = a.id
+ GROUP BY a.currency ORDER BY a.currency LIMIT 20
+""")
+_BY_KIND = text("""
+SELECT a.currency, a.kind, count(*) AS accounts, sum(a.debits_posted)::bigint AS debits,
+       sum(a.credits_posted)::bigint AS credits, sum(a.debits_pending)::bigint AS debits_pending,
+       sum(a.credits_pending)::bigint AS credits_pending
+  FROM ledger_accounts a GROUP BY a.currency, a.kind ORDER BY a.currency, a.kind LIMIT 200
+""")
+_STATEMENT = text("""
+SELECT t.id, t.occurred_at, t.phase, t.reason, t.amount_minor, t.currency, t.subject_id,
+       t.debit_account_id = :account AS debited, other.id AS other_id, other.kind AS other_kind,
+       coalesce(who.display_name, m.name) AS other_owner, o.id AS order_id
+  FROM ledger_transfers t
+  JOIN ledger_accounts other
+    ON other.id = CASE WHEN t.debit_account_id = :account THEN t.credit_account_id ELSE t.debit_account_id END
+  LEFT JOIN member_profiles who ON other.kind = 'commission_payable' AND who.member_id = other.owner_id
+  LEFT JOIN merchants m ON other.kind = 'merchant_payable' AND m.id = other.owner_id
+  LEFT JOIN orders o ON o.id = t.subject_id
+ WHERE (t.debit_account_id = :account OR t.credit_account_id = :account)
+   AND (CAST(:before AS uuid) IS NULL OR (t.occurred_at, t.id) <
+        (SELECT b.occurred_at, b.id FROM ledger_transfers b WHERE b.id = CAST(:before AS uuid)))
+ ORDER BY t.occurred_at DESC, t.id DESC LIMIT :limit
+""")
+
+
+async def plans(connection: AsyncConnection) -> list[RowMapping]:
+    """Return the newest version of every commission plan."""
+    return await rows(connection, _PLANS)
+
+
+async def fees(connection: AsyncConnection) -> list[RowMapping]:
+    """Return the newest version of every fee, the platform's default first."""
+    return await rows(connection, _FEES)
+
+
+async def batches(connection: AsyncConnection, *, before: UUID | None, limit: int = PAGE) -> list[RowMapping]:
+    """Return one page of payout batches, newest first."""
+    return await rows(connection, _BATCHES, before=before, limit=limit)
+
+
+async def batch(connection: AsyncConnection, *, batch_id: UUID) -> RowMapping | None:
+    """Return one payout batch."""
+    return await row(connection, _ONE_BATCH, batch=batch_id)
+
+
+async def batch_items(connection: AsyncConnection, *, batch_id: UUID) -> list[RowMapping]:
+    """Return what a batch pays to whom, the largest first."""
+    return await rows(connection, _ITEMS, batch=batch_id)
+
+
+async def ready_for_payout(connection: AsyncConnection) -> list[RowMapping]:
+    """Return what a batch made now would pay, by currency (minor units), and to how many."""
+    return await rows(connection, _READY)
+
+
+async def accounts(connection: AsyncConnection, *, currency: str, limit: int = 200) -> list[RowMapping]:
+    """Return the accounts of one currency with what they carry."""
+    return await rows(connection, _ACCOUNTS, currency=currency, limit=limit)
+
+
+async def account(connection: AsyncConnection, *, account_id: UUID) -> RowMapping | None:
+    """Return one account."""
+    return await row(connection, _ONE_ACCOUNT, account=account_id)
+
+
+async def trial_balance(connection: AsyncConnection) -> list[RowMapping]:
+    """Return debits and credits by currency, summed from the transfers and from what the accounts carry."""
+    return await rows(connection, _TRIAL)
+
+
+async def balances_by_kind(connection: AsyncConnection) -> list[RowMapping]:
+    """Return the sums of each kind of account by currency."""
+    return await rows(connection, _BY_KIND)
+
+
+async def statement(
+    connection: AsyncConnection, *, account_id: UUID, before: UUID | None, limit: int = PAGE
+) -> list[RowMapping]:
+    """Return one page of an account's transfers, newest first."""
+    return await rows(connection, _STATEMENT, account=account_id, before=before, limit=limit)

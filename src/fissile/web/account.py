@@ -1,0 +1,152 @@
+"""Signing up, in and out, the language, becoming a promoter."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Response, get, post
+
+from fissile.flows.become_promoter import become_promoter
+from fissile.flows.sign_in import sign_in
+from fissile.flows.sign_out import sign_out
+from fissile.flows.sign_up import sign_up
+from fissile.infra.rate_limits import RateLimits
+from fissile.kernel.errors import Refusal
+from fissile.web import asking
+from fissile.web.asker import PageRequest, asker_of, client_of, form_of
+from fissile.web.page import go, page
+from fissile.web.query import word
+from fissile.web.refused import status_of
+
+
+@get("/sign-in")
+async def sign_in_page(request: PageRequest) -> Response[Any]:
+    """The form to sign in."""
+    asker = asker_of(request)
+    wanted = asking.safe_path(word(request, "next"), otherwise="/")
+    if asker.session:
+        return go(wanted)
+    return page(asker, "account/sign_in.html", wanted=wanted, email="", sentence="")
+
+
+@post("/sign-in", status_code=303)
+async def send_sign_in(request: PageRequest) -> Response[Any]:
+    """Open a session."""
+    asker, form = asker_of(request), form_of(request)
+    email, wanted = form.get("email"), asking.safe_path(form.get("next"), otherwise="/")
+    try:
+        limits = RateLimits(asker.house.db)
+        await limits.hit("sign_in_address", client_of(request), asker.at)
+        await limits.hit("sign_in_email", email.lower(), asker.at)
+        opened = await sign_in(
+            asker.house.db,
+            email=email,
+            password=str(form.fields.get("password", "")),
+            visitor_id=asker.visitor_id,
+            client=client_of(request),
+            at=asker.at,
+            rng=asker.rng,
+            old_session_token=asker.session_token or None,
+        )
+    except Refusal as refusal:
+        return page(
+            asker,
+            "account/sign_in.html",
+            status=status_of(refusal),
+            wanted=wanted,
+            email=email,
+            sentence=asker.words.refusal(refusal),
+        )
+    asker.set_session(opened.session_token)
+    return go(wanted, note="signed-in")
+
+
+@get("/sign-up")
+async def sign_up_page(request: PageRequest) -> Response[Any]:
+    """The form to become a member."""
+    asker = asker_of(request)
+    wanted = asking.safe_path(word(request, "next"), otherwise="/")
+    if asker.session:
+        return go(wanted)
+    return page(asker, "account/sign_up.html", wanted=wanted, email="", name="", sentence="")
+
+
+@post("/sign-up", status_code=303)
+async def send_sign_up(request: PageRequest) -> Response[Any]:
+    """Make a member and open a session."""
+    asker, form = asker_of(request), form_of(request)
+    email, name = form.get("email"), form.get("name")
+    wanted = asking.safe_path(form.get("next"), otherwise="/")
+    try:
+        await RateLimits(asker.house.db).hit("sign_up_address", client_of(request), asker.at)
+        opened = await sign_up(
+            asker.house.db,
+            email=email,
+            password=str(form.fields.get("password", "")),
+            display_name=name,
+            locale=asker.words.locale,
+            visitor_id=asker.visitor_id,
+            at=asker.at,
+            rng=asker.rng,
+        )
+    except Refusal as refusal:
+        return page(
+            asker,
+            "account/sign_up.html",
+            status=status_of(refusal),
+            wanted=wanted,
+            email=email,
+            name=name,
+            sentence=asker.words.refusal(refusal),
+        )
+    asker.set_session(opened.session_token)
+    return go(wanted, note="welcome")
+
+
+@post("/sign-out", status_code=303)
+async def send_sign_out(request: PageRequest) -> Response[None]:
+    """End the session."""
+    asker = asker_of(request)
+    if asker.session:
+        await sign_out(asker.house.db, session_token=asker.session_token, at=asker.at)
+    asker.set_cookie(name=asking.SESSION_COOKIE, value="", seconds=0)
+    return go("/", note="signed-out")
+
+
+@post("/language", status_code=303)
+async def language(request: PageRequest) -> Response[None]:
+    """Keep the language that the person chose and return to the page."""
+    asker, form = asker_of(request), form_of(request)
+    wanted = asking.locale_of(wanted=(form.get("lang"),), accept_language="", default=asker.words.locale)
+    asker.set_cookie(name=asking.LOCALE_COOKIE, value=wanted, seconds=asking.VISITOR_SECONDS)
+    return go(asking.safe_path(form.get("next"), otherwise="/"))
+
+
+@get("/promote")
+async def promote(request: PageRequest) -> Response[Any]:
+    """What a promoter does and gets, and the button to become one."""
+    asker = asker_of(request)
+    if asker.has("promoter"):
+        return go("/promoter/products")
+    return page(asker, "account/promote.html")
+
+
+@post("/promote", status_code=303, opt={"roles": ()})
+async def send_promote(request: PageRequest) -> Response[None]:
+    """Become a promoter."""
+    asker = asker_of(request)
+    assert asker.member_id is not None, "the page is for signed-in people"
+    await become_promoter(asker.house.db, member_id=asker.member_id, at=asker.at, rng=asker.rng)
+    return go("/promoter/products", note="promoter")
+
+
+HANDLERS = (
+    sign_in_page,
+    send_sign_in,
+    sign_up_page,
+    send_sign_up,
+    send_sign_out,
+    language,
+    promote,
+    send_promote,
+)

@@ -1,0 +1,79 @@
+"""The sandbox's payment page: it stands where a gateway's page would stand."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+from uuid import UUID
+
+from litestar import Response, get, post
+
+from fissile.infra.gateways.sandbox.gateway import open_sandbox
+from fissile.kernel.ids import parse_public_id, public_id
+from fissile.views import orders as views
+from fissile.web.asker import Asker, PageRequest, asker_of, form_of
+from fissile.web.errors import PageNotFound
+from fissile.web.page import go, page
+from fissile.web.query import word
+
+
+@get("/sandbox/pay/{order:str}")
+async def pay_page(request: PageRequest, order: str) -> Response[str]:
+    """What is to be paid, and the two ways a payment can end."""
+    asker = asker_of(request)
+    order_id = parse_public_id("ord", order)
+    async with asker.house.db.reading() as connection:
+        found = await views.order(connection, order_id=order_id)
+    if found is None:
+        raise PageNotFound()
+    return page(
+        asker,
+        "sandbox/pay.html",
+        order=found,
+        open=found["state"] == "placed" and found["reserved_until"] > asker.at,
+        seconds_left=max(0, int((found["reserved_until"] - asker.at).total_seconds())),
+        back=_back(asker, order_id=order_id, given=word(request, "k")),
+        k=word(request, "k"),
+    )
+
+
+@post("/sandbox/pay/{order:str}", status_code=303)
+async def send_pay(request: PageRequest, order: str) -> Response[Any]:
+    """Let the payment succeed or fail; the shop hears of it by the gateway's signed webhook."""
+    asker, form = asker_of(request), form_of(request)
+    order_id = parse_public_id("ord", order)
+    outcome: Literal["paid", "failed"] = "failed" if form.get("outcome") == "failed" else "paid"
+    await send_payment(asker, order_id=order_id, outcome=outcome)
+    back = _back(asker, order_id=order_id, given=form.get("k"))
+    note = "paid" if outcome == "paid" else "payment-failed"
+    return go(back or f"/sandbox/pay/{public_id('ord', order_id)}", note=note)
+
+
+def _back(asker: Asker, *, order_id: UUID, given: str) -> str:
+    """Return the way back to the order for those who came from it; the payment page opens no order by itself."""
+    if asker.guest_key_holds(order_id, given):
+        return f"/o/{public_id('ord', order_id)}?k={given}"
+    return ""
+
+
+async def send_payment(asker: Asker, *, order_id: UUID, outcome: Literal["paid", "failed"]) -> None:
+    """
+    Let the sandbox send its signed webhook about this order's payment.
+
+    :raises PageNotFound: if there is no such order
+    :raises GatewayAway: if the shop did not take the webhook
+    """
+    async with asker.house.db.reading() as connection:
+        found = await views.order(connection, order_id=order_id)
+    if found is None:
+        raise PageNotFound()
+    sandbox = await open_sandbox(asker.house.db, base_url=asker.house.settings.base_url, at=asker.at, rng=asker.rng)
+    await sandbox.pay(
+        order_id=order_id,
+        amount_minor=found["total_minor"],
+        currency=found["currency"],
+        outcome=outcome,
+        at=asker.at,
+    )
+
+
+HANDLERS = (pay_page, send_pay)
