@@ -39,8 +39,8 @@ check: $(VENV)/installed-dev ## Check style, types, the direction of imports, de
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/deptry .
-	$(BIN)/python tools/reference.py --check
+	$(BIN)/deptry src
+	$(BIN)/python -m tools.reference --check
 
 bench: install ## Measure the fast paths: resolve, orders, crowd
 	$(BIN)/fissile bench resolve
@@ -48,7 +48,7 @@ bench: install ## Measure the fast paths: resolve, orders, crowd
 	$(BIN)/fissile bench crowd
 
 docs: $(VENV)/installed-dev ## Write docs/reference anew from the code
-	$(BIN)/python tools/reference.py
+	$(BIN)/python -m tools.reference
 
 lock: $(VENV)/installed-dev ## Compile requirements/*.txt anew from *.in, as published by LOCK_DATE
 	for name in build run dev test-upgrade; do \
