@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import structlog
 
 from fissile.api.bodies import MalformedBody, decode
 from fissile.api.problems import MEDIA_TYPE, InvalidBody, problem_for, problem_of_failure, retry_after
+from fissile.infra.chance import SystemChance
 from fissile.kernel.errors import Refusal
 
 Scope = MutableMapping[str, Any]
@@ -25,11 +25,12 @@ Wanted = TypeVar("Wanted", bound=msgspec.Struct)
 BODY_MAX_BYTES = 64 * 1024
 KEY_MAX_CHARACTERS = 255
 
-_encode = msgspec.json.Encoder(enc_hook=str).encode
+encode = msgspec.json.Encoder(enc_hook=str).encode
+_CHANCE = SystemChance()
 _log = structlog.get_logger()
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _COOKIE_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*")  # RFC 6265, section 4.1.1
-_JSON = (b"content-type", b"application/json")
+JSON_TYPE = (b"content-type", b"application/json")
 
 
 class RequestTooLarge(Refusal):
@@ -178,7 +179,7 @@ class Response:
 
 def json_response(content: Any, status: int = 200, headers: Iterable[Header] = ()) -> Response:
     """Answer a struct (or anything msgspec can write) as JSON."""
-    return Response(status=status, headers=[_JSON, *headers], body=_encode(content))
+    return Response(status=status, headers=[JSON_TYPE, *headers], body=encode(content))
 
 
 def redirect(url: str, status: int = 302, headers: Iterable[Header] = ()) -> Response:
@@ -213,7 +214,7 @@ def request_id_of(given: bytes | None) -> bytes:
     """Return the caller's request id if it is short and plain, else a new random one."""
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given
-    return os.urandom(8).hex().encode("ascii")
+    return b"%016x" % _CHANCE.getrandbits(64)
 
 
 def _problem(status: int, members: dict[str, Any], path: str) -> Response:
@@ -223,7 +224,7 @@ def _problem(status: int, members: dict[str, Any], path: str) -> Response:
     ]
     if (seconds := retry_after(members)) is not None:
         headers.append((b"retry-after", seconds.encode("ascii")))
-    return Response(status=status, headers=headers, body=_encode({**members, "instance": path}))
+    return Response(status=status, headers=headers, body=encode({**members, "instance": path}))
 
 
 Handler = Callable[[Request], Awaitable[Response]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -31,13 +30,14 @@ from fissile.domain.shares.errors import CodeMistyped, CodeNotFound, ShareUnknow
 from fissile.domain.shares.rules import TOKEN_LENGTH, find_code
 from fissile.flows.place_order import place_order
 from fissile.infra.batcher import Busy, DatabaseAway
+from fissile.infra.chance import SystemChance
 from fissile.kernel.ids import public_id
 from fissile.kernel.money import BadAmount, parse_major
 
 if TYPE_CHECKING:
     from fissile.flows.house import House
 
-_CHANCE = random.SystemRandom()
+_CHANCE = SystemChance()
 _REPLAYED = (b"idempotent-replayed", b"true")
 
 

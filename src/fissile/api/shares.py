@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from fissile.api.asked import visitor
-from fissile.api.endpoint import FastEndpoint, Request, Response, json_response, redirect
+from fissile.api.endpoint import JSON_TYPE, FastEndpoint, Request, Response, encode, redirect
+from fissile.domain.catalogue.model import ProductView
 from fissile.domain.shares.errors import (
     CodeMistyped,
     CodeNotFound,
@@ -20,9 +21,12 @@ from fissile.domain.shares.errors import (
     ShareTargetGone,
     ShareUnknown,
 )
+from fissile.domain.shares.model import Share
 from fissile.domain.shares.rules import code_of, find_code, link_of
 from fissile.flows.record_visit import Opened, open_share, record_visit
 from fissile.infra.batcher import Busy, DatabaseAway
+from fissile.infra.chance import SystemChance
+from fissile.infra.derived import Derived
 from fissile.kernel.errors import Refusal
 from fissile.kernel.ids import public_id
 from fissile.kernel.money import Money
@@ -30,7 +34,7 @@ from fissile.kernel.money import Money
 if TYPE_CHECKING:
     from fissile.flows.house import House
 
-_CHANCE = random.SystemRandom()
+_CHANCE = SystemChance()
 _PREFETCH = (b"sec-purpose", b"purpose", b"x-moz", b"x-purpose")
 _OPENING: tuple[type[Refusal], ...] = (
     CodeMistyped,
@@ -72,6 +76,17 @@ class Resolved(msgspec.Struct):
 
 def endpoints(house: House) -> Sequence[FastEndpoint]:
     """Return the endpoints that open shares."""
+    base_url = house.settings.base_url
+
+    answers: Derived[tuple[str, str], bytes] = Derived()
+
+    async def answer(opened: Opened, *, form: str) -> bytes:
+        share = opened.share
+        product = await house.products.get(share.target_id)
+        if product is None:
+            raise ShareTargetGone()
+        shown = partial(_resolved, share, product, form=form, base_url=base_url)
+        return answers.get((share.token, form), (share, product), lambda: encode(shown()))
 
     async def open_link(request: Request) -> Response:
         at = datetime.now(UTC)
@@ -97,7 +112,7 @@ def endpoints(house: House) -> Sequence[FastEndpoint]:
         opened = await record_visit(
             house, token=found.token, form=found.form, visitor_id=visitor_id, at=at, rng=_CHANCE
         )
-        return json_response(await _resolved(house, opened, form=found.form), headers=cookies)
+        return Response(headers=[JSON_TYPE, *cookies], body=await answer(opened, form=found.form))
 
     return (
         FastEndpoint(
@@ -120,23 +135,19 @@ def endpoints(house: House) -> Sequence[FastEndpoint]:
     )
 
 
-async def _resolved(house: House, opened: Opened, *, form: str) -> Resolved:
-    share = opened.share
-    product = await house.products.get(share.target_id)
-    if product is None:
-        raise ShareTargetGone()
+def _resolved(share: Share, product: ProductView, *, form: str, base_url: str) -> Resolved:
     prices = [one.price_minor for one in product.skus if one.state == "listed"]
     target_id = public_id("prd", share.target_id)
     return Resolved(
         share=public_id("shr", share.id),
         form=form,
         code=code_of(share.token),
-        link=link_of(house.settings.base_url, share.token),
+        link=link_of(base_url, share.token),
         target=Target(
             kind=share.target_kind,
             id=target_id,
             title=product.title,
-            url=f"{house.settings.base_url}/p/{target_id}",
+            url=f"{base_url}/p/{target_id}",
             price=str(Money(min(prices), product.currency).major()) if prices else None,
             currency=product.currency,
         ),

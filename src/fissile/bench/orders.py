@@ -22,7 +22,7 @@ from fissile.domain.attribution.model import Touch
 from fissile.domain.attribution.rules import credit
 from fissile.domain.orders.rules import quote, request_hash
 from fissile.flows.house import House
-from fissile.flows.place_order import OrderItem, order_item, place_orders
+from fissile.flows.place_order import ItemHead, OrderItem, item_lines, item_touches, place_orders
 from fissile.infra.batcher import BATCH_MAX
 from fissile.infra.settings import Settings
 from fissile.kernel.ids import new_id
@@ -130,21 +130,25 @@ async def _item(house: House, ground: Ground, *, shared: bool) -> OrderItem:
     token = _CHANCE.choice(ground.tokens)
     share = await house.shares.get(token) if shared else None
     touches = [Touch(share.id, share.promoter_id, at)] if share else []
-    return order_item(
-        quoted=quote(wanted=wanted, offers=offers),
-        offers=offers,
-        plans=plans[0],
-        decided=credit(touches=touches, rule=house.rule, buyer_id=None, at=at),
-        contact=None,
-        head={
-            "id": new_id(at=at, rng=_CHANCE),
-            "scope": "anybody",
-            "key": f"bare-{_CHANCE.getrandbits(64)}",
-            "request_hash": request_hash(wanted=wanted, share_token=token, contact=None, expected_total=None),
-            "member_id": None,
-            "visitor_id": new_id(at=at, rng=_CHANCE),
-            "placed_at": at,
-            "reserved_until": at + timedelta(seconds=house.settings.reservation_seconds),
-            "plans_version": plans[1],
-        },
+    quoted = quote(wanted=wanted, offers=offers)
+    decided = credit(touches=touches, rule=house.rule, buyer_id=None, at=at)
+    head = ItemHead(
+        id=new_id(at=at, rng=_CHANCE),
+        scope="anybody",
+        key=f"bare-{_CHANCE.getrandbits(64)}",
+        request_hash=request_hash(wanted=wanted, share_token=token, contact=None, expected_total=None),
+        merchant_id=quoted.merchant_id,
+        member_id=None,
+        visitor_id=new_id(at=at, rng=_CHANCE),
+        currency=quoted.currency,
+        total_minor=quoted.total.minor,
+        credit_share_id=share.id if share else None,
+        credit_promoter_id=share.promoter_id if share else None,
+        credit_rule=decided.rule,
+        credit_reason=decided.reason,
+        placed_at=at,
+        reserved_until=at + timedelta(seconds=house.settings.reservation_seconds),
+        plans_version=plans[1],
     )
+    lines = item_lines(quoted=quoted, offers=offers, plans=plans[0], credited=share is not None)
+    return OrderItem(head, lines, item_touches(decided), None)

@@ -18,16 +18,17 @@ from fissile.domain.catalogue.model import Offer, ProductView
 from fissile.domain.catalogue.queries import offers, product_page, sku_by_code
 from fissile.domain.commissions.model import Plans
 from fissile.domain.commissions.queries import load_plans
-from fissile.domain.orders.model import PayableOrder
+from fissile.domain.orders.model import PayableOrder, Quote
 from fissile.domain.orders.queries import payable_orders
 from fissile.domain.shares.model import Share
 from fissile.domain.shares.queries import shares_by_token
-from fissile.flows.place_order import OrderAnswer, OrderItem, place_orders
+from fissile.flows.place_order import ItemLine, OrderAnswer, OrderItem, place_orders
 from fissile.flows.record_visit import VisitItem, record_visits
 from fissile.flows.settle_payment import PaymentAnswer, PaymentItem, settle_payments
 from fissile.infra.batcher import Batcher
 from fissile.infra.coalesce import Coalesced
 from fissile.infra.database import Database
+from fissile.infra.derived import Derived
 from fissile.infra.settings import Settings
 
 _log = structlog.get_logger()
@@ -35,6 +36,8 @@ _log = structlog.get_logger()
 CHANNELS = ("fissile_catalogue", "fissile_plans", "fissile_shares")
 CACHE_SECONDS = 5.0
 CACHE_MAX = 100_000
+
+Wanted = tuple[tuple[UUID, int], ...]  # SKUs with their quantities
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -104,6 +107,9 @@ class House:
         self.products: Cache[UUID, ProductView] = Cache(self._load_product)
         self.sku_ids: Cache[str, UUID] = Cache(self._load_sku_id)
         self.plans: Cache[str, tuple[Plans, int]] = Cache(self._load_plans)
+        # Decisions that follow from the caches alone: a quote from its offers, a division of money from the plans too.
+        self.quotes: Derived[Wanted, Quote] = Derived()
+        self.splits: Derived[tuple[Wanted, bool], tuple[ItemLine, ...]] = Derived()
         self._parts = (self.visits, self.orders, self.payments, self.touches, self.payables, self._shares_read)
         self._listener: asyncio.Task[None] | None = None
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
@@ -94,8 +94,7 @@ class ItemTouch(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class OrderItem:
+class OrderItem(NamedTuple):
     """A decided order on its way to the database."""
 
     head: ItemHead
@@ -104,8 +103,7 @@ class OrderItem:
     contact: Contact | None
 
 
-@dataclass(frozen=True, slots=True)
-class OrderAnswer:
+class OrderAnswer(NamedTuple):
     """What the database said: placed, known, other_body, refused, stale or sold_out."""
 
     outcome: str
@@ -146,13 +144,16 @@ async def place_order(
     :raises Busy, DatabaseAway: send the same request again
     """
     wanted = wanted_quantities(lines)
+    asked = tuple(wanted.items())
     hashed = request_hash(wanted=wanted, share_token=share_token, contact=contact, expected_total=expected_total)
     for _ in range(_TRIES):
         try:
             offers = {sku_id: await house.offers.get(sku_id) for sku_id in wanted}
-            quoted = quote(wanted=wanted, offers=offers)
-            if expected_total is not None and expected_total != quoted.total:
-                raise QuoteChanged(shown=_shown(expected_total), total=_shown(quoted.total))
+            shown = tuple(offers.values())
+            quoted = house.quotes.get(asked, shown, partial(quote, wanted=wanted, offers=offers))
+            total = quoted.total
+            if expected_total is not None and expected_total != total:
+                raise QuoteChanged(shown=_shown(expected_total), total=_shown(total))
             touches = await _touches(
                 house, share_token=share_token, key=TouchKey(visitor_id, member_id), new=visitor_is_new, at=at
             )
@@ -163,25 +164,31 @@ async def place_order(
             raise
         decided = credit(touches=touches, rule=house.rule, buyer_id=member_id, at=at)
         plans, plans_version = await house.plans.get("plans") or (Plans.of(plans=(), fees=()), 0)
-        item = order_item(
-            quoted=quoted,
-            offers=offers,
-            plans=plans,
-            decided=decided,
-            contact=contact,
-            head={
-                "id": new_id(at=at, rng=rng),
-                "scope": idempotency_scope,
-                "key": idempotency_key,
-                "request_hash": hashed,
-                "member_id": member_id,
-                "visitor_id": visitor_id,
-                "placed_at": at,
-                "reserved_until": at + timedelta(seconds=house.settings.reservation_seconds),
-                "plans_version": plans_version,
-            },
+        winner = decided.winner
+        split = house.splits.get(
+            (asked, winner is not None),
+            (*shown, plans),
+            partial(item_lines, quoted=quoted, offers=offers, plans=plans, credited=winner is not None),
         )
-        answer = await _submit(house, item)
+        head = ItemHead(
+            id=new_id(at=at, rng=rng),
+            scope=idempotency_scope,
+            key=idempotency_key,
+            request_hash=hashed,
+            merchant_id=quoted.merchant_id,
+            member_id=member_id,
+            visitor_id=visitor_id,
+            currency=total.currency,
+            total_minor=total.minor,
+            credit_share_id=winner.share_id if winner else None,
+            credit_promoter_id=winner.promoter_id if winner else None,
+            credit_rule=decided.rule,
+            credit_reason=decided.reason,
+            placed_at=at,
+            reserved_until=at + timedelta(seconds=house.settings.reservation_seconds),
+            plans_version=plans_version,
+        )
+        answer = await _submit(house, OrderItem(head, split, item_touches(decided), contact))
         if answer.outcome != "stale":
             return _placed(answer, offers)
         house.forget()
@@ -213,16 +220,10 @@ async def _touches(house: House, *, share_token: str | None, key: TouchKey, new:
     return touches
 
 
-def order_item(
-    *,
-    quoted: Quote,
-    offers: dict[UUID, Offer | None],
-    plans: Plans,
-    decided: Credit,
-    contact: Contact | None,
-    head: dict[str, Any],
-) -> OrderItem:
-    winner = decided.winner
+def item_lines(
+    *, quoted: Quote, offers: Mapping[UUID, Offer | None], plans: Plans, credited: bool
+) -> tuple[ItemLine, ...]:
+    """Return the lines of an order with how their money will be divided, if somebody has the credit or nobody."""
     lines = []
     for number, line in enumerate(quoted.lines, 1):
         offer = offers[line.sku_id]
@@ -236,7 +237,7 @@ def order_item(
             quantity=line.quantity,
             plan=plan,
             fee=fee,
-            credited=winner is not None,
+            credited=credited,
         )
         paying = plan if split.commission.minor else None
         lines.append(
@@ -255,19 +256,13 @@ def order_item(
                 plan.hold_seconds if plan else 0,
             )
         )
-    return OrderItem(
-        ItemHead(
-            merchant_id=quoted.merchant_id,
-            currency=quoted.currency,
-            total_minor=quoted.total.minor,
-            credit_share_id=winner.share_id if winner else None,
-            credit_promoter_id=winner.promoter_id if winner else None,
-            credit_rule=decided.rule,
-            credit_reason=decided.reason,
-            **head,
-        ),
-        tuple(lines),
-        tuple(
+    return tuple(lines)
+
+
+def item_touches(decided: Credit) -> tuple[ItemTouch, ...]:
+    """Return every touch that was judged, and how."""
+    return tuple(
+        [
             ItemTouch(
                 one.touch.share_id,
                 one.touch.promoter_id,
@@ -276,8 +271,7 @@ def order_item(
                 one.reason,
             )
             for one in decided.touches
-        ),
-        contact,
+        ]
     )
 
 

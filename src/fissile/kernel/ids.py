@@ -10,6 +10,8 @@ from uuid import UUID
 from fissile.kernel.errors import Refusal
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+_SHIFTS = range(120, -1, -10)  # where each pair of letters stands in the 130 bits of 26 letters
 _VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
 _LENGTH = 26
 
@@ -49,11 +51,8 @@ def named_id(*parts: str) -> UUID:
 def public_id(prefix: str, id: UUID) -> str:
     """Return the id as people and programs see it: ``ord_`` and 26 letters that sort like the id."""
     value = id.int
-    letters = []
-    for _ in range(_LENGTH):
-        letters.append(_ALPHABET[value & 31])
-        value >>= 5
-    return f"{prefix}_{''.join(reversed(letters))}"
+    letters = "".join([_PAIRS[value >> shift & 1023] for shift in _SHIFTS])
+    return f"{prefix}_{letters}"
 
 
 def parse_public_id(prefix: str, given: str) -> UUID:

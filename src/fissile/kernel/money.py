@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import cache
 
 import iso4217
 
@@ -26,6 +27,7 @@ class BadAmount(Refusal):
     """“{given}” is not an amount in {currency}: write digits with at most {digits} after the point."""
 
 
+@cache
 def minor_digits(currency: str) -> int:
     """
     Return how many digits stand after the point (ISO 4217 exponent): 2 for CNY, 0 for JPY.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
@@ -27,10 +27,11 @@ class Rule:
     window: timedelta
     self_purchase: bool = False
 
-    @property
-    def name(self) -> str:
-        """How it is stored: kind, version, window in days."""
-        return f"last-touch@1 {self.window / timedelta(days=1):g}d"
+    name: str = field(init=False)
+    """How it is stored: kind, version, window in days."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", f"last-touch@1 {self.window / timedelta(days=1):g}d")
 
 
 @dataclass(frozen=True, slots=True)

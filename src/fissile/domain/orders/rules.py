@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from uuid import UUID
+
+import msgspec
 
 from fissile.domain.catalogue.model import Offer
 from fissile.domain.orders.errors import (
@@ -86,9 +87,9 @@ def request_hash(
 ) -> bytes:
     """Return the SHA-256 of what was asked, so that the same key with another body is told apart."""
     asked = [
-        sorted((str(sku_id), quantity) for sku_id, quantity in wanted.items()),
+        sorted((sku_id.hex, quantity) for sku_id, quantity in wanted.items()),
         share_token,
         None if contact is None else [contact.name, contact.phone, contact.email, contact.address],
         None if expected_total is None else [expected_total.minor, expected_total.currency],
     ]
-    return hashlib.sha256(json.dumps(asked).encode()).digest()
+    return hashlib.sha256(msgspec.json.encode(asked)).digest()
