@@ -15,8 +15,9 @@ from tools.reference.tables import comments_beside
 ROOT = Path(__file__).parents[2]
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 IN_TEXT = re.compile(r"`((?:src|tests|tools|docs)/[\w./-]+\.(?:py|sql|md))(?:#(\w+(?:\.\w+)?))?`")
-LEFT_OUT = (".venv", "node_modules", ".git", "var", "build", ".pytest_cache")
-PAGES = [one for one in sorted(ROOT.rglob("*.md")) if not any(part in LEFT_OUT for part in one.relative_to(ROOT).parts)]
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *(one for folder in ("docs", "src", "tests") for one in (ROOT / folder).rglob("*.md"))]
+)
 
 
 def names_in(file: Path) -> set[str]:
