@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 
 from litestar import Litestar, Response, get
 from litestar.exceptions import HTTPException
+from litestar.params import FromPath
 from litestar.types import Message, Scope
 from secure import (
     ContentSecurityPolicy,
@@ -231,7 +232,7 @@ def _security_headers(*, https: bool) -> list[tuple[bytes, bytes]]:
 
 
 @get("/static/{version:str}/{name:str}", opt={"bare": True})
-async def static(name: str) -> Response[bytes]:
+async def static(name: FromPath[str]) -> Response[bytes]:
     """The style sheet, the script and the icon."""
     if name not in STATIC:
         return Response(b"", status_code=404)
@@ -240,6 +241,6 @@ async def static(name: str) -> Response[bytes]:
 
 
 @get("/{rest:path}")
-async def nothing_here(rest: str) -> Response[str]:
+async def nothing_here(rest: FromPath[str]) -> Response[str]:
     """Every address that no page has."""
     raise PageNotFound()

@@ -58,8 +58,8 @@ def updated(locale: str) -> Catalog:
         header_comment=_COMMENT,
         project="Fissile",
         version="1",
-        msgid_bugs_address="",
-        last_translator="",
+        msgid_bugs_address="see CONTRIBUTING.md",
+        last_translator="Fissile",
         language_team=locale,
         # The dates stay as they were: the same texts give the same file.
         creation_date=old.creation_date,

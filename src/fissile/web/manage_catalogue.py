@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from fissile.flows.change_offer import change_offer
 from fissile.flows.change_product import change_product
@@ -51,7 +52,7 @@ async def catalogue(request: PageRequest) -> Response[str]:
 
 
 @get("/operator/products/{product:str}", opt={"roles": READERS})
-async def product(request: PageRequest, product: str) -> Response[str]:
+async def product(request: PageRequest, product: FromPath[str]) -> Response[str]:
     """One product with its SKUs, their stock and why it is what it is."""
     asker = asker_of(request)
     product_id = parse_public_id("prd", product)
@@ -72,7 +73,7 @@ async def product(request: PageRequest, product: str) -> Response[str]:
 
 
 @post("/operator/products/{product:str}", status_code=303, opt={"roles": WRITERS})
-async def send_product(request: PageRequest, product: str) -> Response[None]:
+async def send_product(request: PageRequest, product: FromPath[str]) -> Response[None]:
     """Change title or state of a product."""
     asker, form = asker_of(request), form_of(request)
     title, state = form.get("title"), form.get("state")
@@ -91,7 +92,7 @@ async def send_product(request: PageRequest, product: str) -> Response[None]:
 
 
 @post("/operator/skus/{sku:str}", status_code=303, opt={"roles": WRITERS})
-async def send_offer(request: PageRequest, sku: str) -> Response[None]:
+async def send_offer(request: PageRequest, sku: FromPath[str]) -> Response[None]:
     """Change price or state of a SKU."""
     asker, form = asker_of(request), form_of(request)
     sku_id = parse_public_id("sku", sku)
@@ -110,7 +111,7 @@ async def send_offer(request: PageRequest, sku: str) -> Response[None]:
 
 
 @post("/operator/skus/{sku:str}/stock", status_code=303, opt={"roles": WRITERS})
-async def send_stock(request: PageRequest, sku: str) -> Response[None]:
+async def send_stock(request: PageRequest, sku: FromPath[str]) -> Response[None]:
     """Correct the stock of a SKU, with a reason."""
     asker, form = asker_of(request), form_of(request)
     sku_id = parse_public_id("sku", sku)

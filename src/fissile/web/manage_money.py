@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from fissile.flows.approve_payout import approve_payout
 from fissile.flows.change_fee import change_fee
@@ -124,7 +125,7 @@ async def send_payout(request: PageRequest) -> Response[None]:
 
 
 @get("/operator/payouts/{batch:str}", opt=_MONEY_READERS)
-async def payout(request: PageRequest, batch: str) -> Response[str]:
+async def payout(request: PageRequest, batch: FromPath[str]) -> Response[str]:
     """One batch: what it pays to whom, who made it, who approved it."""
     asker = asker_of(request)
     batch_id = parse_public_id("pob", batch)
@@ -144,7 +145,7 @@ async def payout(request: PageRequest, batch: str) -> Response[str]:
 
 
 @post("/operator/payouts/{batch:str}/approve", status_code=303, opt=_OFFICERS)
-async def send_approve(request: PageRequest, batch: str) -> Response[None]:
+async def send_approve(request: PageRequest, batch: FromPath[str]) -> Response[None]:
     """Approve a batch that another officer made."""
     asker = asker_of(request)
     await approve_payout(
@@ -158,7 +159,7 @@ async def send_approve(request: PageRequest, batch: str) -> Response[None]:
 
 
 @post("/operator/payouts/{batch:str}/drop", status_code=303, opt=_OFFICERS)
-async def send_drop(request: PageRequest, batch: str) -> Response[None]:
+async def send_drop(request: PageRequest, batch: FromPath[str]) -> Response[None]:
     """Drop a batch that is not paid."""
     asker = asker_of(request)
     await drop_payout(
@@ -192,7 +193,7 @@ async def ledger(request: PageRequest) -> Response[str]:
 
 
 @get("/operator/ledger/{account:uuid}", opt=_MONEY_READERS)
-async def statement(request: PageRequest, account: UUID) -> Response[Any]:
+async def statement(request: PageRequest, account: FromPath[UUID]) -> Response[Any]:
     """The statement of one account."""
     asker = asker_of(request)
     before = word(request, "before")

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from fissile.flows.cancel_order import cancel_order
 from fissile.flows.complete_order import complete_order
@@ -43,7 +44,7 @@ async def orders(request: PageRequest) -> Response[str]:
 
 
 @get("/operator/orders/{order:str}", opt={"roles": READERS})
-async def order(request: PageRequest, order: str) -> Response[str]:
+async def order(request: PageRequest, order: FromPath[str]) -> Response[str]:
     """One order: lines and how their money divides, payments, attribution, history, transfers."""
     asker = asker_of(request)
     order_id = parse_public_id("ord", order)
@@ -70,7 +71,7 @@ async def order(request: PageRequest, order: str) -> Response[str]:
 
 
 @post("/operator/orders/{order:str}/ship", status_code=303, opt={"roles": WRITERS})
-async def send_ship(request: PageRequest, order: str) -> Response[None]:
+async def send_ship(request: PageRequest, order: FromPath[str]) -> Response[None]:
     """Ship an order with its tracking number."""
     asker, form = asker_of(request), form_of(request)
     order_id = parse_public_id("ord", order)
@@ -83,7 +84,7 @@ async def send_ship(request: PageRequest, order: str) -> Response[None]:
 
 
 @post("/operator/orders/{order:str}/complete", status_code=303, opt={"roles": WRITERS})
-async def send_complete(request: PageRequest, order: str) -> Response[None]:
+async def send_complete(request: PageRequest, order: FromPath[str]) -> Response[None]:
     """Complete a shipped order."""
     asker = asker_of(request)
     order_id = parse_public_id("ord", order)
@@ -93,7 +94,7 @@ async def send_complete(request: PageRequest, order: str) -> Response[None]:
 
 
 @post("/operator/orders/{order:str}/cancel", status_code=303, opt={"roles": WRITERS})
-async def send_cancel(request: PageRequest, order: str) -> Response[None]:
+async def send_cancel(request: PageRequest, order: FromPath[str]) -> Response[None]:
     """Cancel an order that is not paid."""
     asker = asker_of(request)
     order_id = parse_public_id("ord", order)
@@ -103,7 +104,7 @@ async def send_cancel(request: PageRequest, order: str) -> Response[None]:
 
 
 @get("/operator/orders/{order:str}/refund", opt={"roles": ("operator",)})
-async def refund_page(request: PageRequest, order: str) -> Response[str]:
+async def refund_page(request: PageRequest, order: FromPath[str]) -> Response[str]:
     """What a refund would do, before it is confirmed."""
     asker = asker_of(request)
     order_id = parse_public_id("ord", order)
@@ -115,7 +116,7 @@ async def refund_page(request: PageRequest, order: str) -> Response[str]:
 
 
 @post("/operator/orders/{order:str}/refund", status_code=303, opt={"roles": ("operator",)})
-async def send_refund(request: PageRequest, order: str) -> Response[None]:
+async def send_refund(request: PageRequest, order: FromPath[str]) -> Response[None]:
     """Refund an order for the amount that was shown."""
     asker, form = asker_of(request), form_of(request)
     reason = form.get("reason")

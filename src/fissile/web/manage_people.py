@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from fissile.flows.grant_role import grant_role
 from fissile.flows.revoke_role import revoke_role
@@ -36,7 +37,7 @@ async def members(request: PageRequest) -> Response[str]:
 
 
 @get("/operator/members/{member:str}", opt={"roles": ("operator", "auditor")})
-async def member(request: PageRequest, member: str) -> Response[str]:
+async def member(request: PageRequest, member: FromPath[str]) -> Response[str]:
     """One member; roles are granted and taken away here."""
     asker = asker_of(request)
     async with asker.house.db.reading() as connection:
@@ -54,7 +55,7 @@ async def member(request: PageRequest, member: str) -> Response[str]:
 
 
 @post("/operator/members/{member:str}/grant", status_code=303, opt=_OPERATOR)
-async def send_grant(request: PageRequest, member: str) -> Response[None]:
+async def send_grant(request: PageRequest, member: FromPath[str]) -> Response[None]:
     """Grant a role."""
     asker, form = asker_of(request), form_of(request)
     merchant = form.get("merchant")
@@ -71,7 +72,7 @@ async def send_grant(request: PageRequest, member: str) -> Response[None]:
 
 
 @post("/operator/members/{member:str}/revoke", status_code=303, opt=_OPERATOR)
-async def send_revoke(request: PageRequest, member: str) -> Response[None]:
+async def send_revoke(request: PageRequest, member: FromPath[str]) -> Response[None]:
     """Take a role away."""
     asker, form = asker_of(request), form_of(request)
     merchant = form.get("merchant")

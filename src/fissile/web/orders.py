@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litestar import Response, get
+from litestar.params import FromPath
 
 from fissile.domain.orders.errors import NotYourOrder
 from fissile.kernel.ids import parse_public_id
@@ -14,7 +15,7 @@ from fissile.web.query import cursor, cut, word
 
 
 @get("/o/{order:str}")
-async def order(request: PageRequest, order: str) -> Response[str]:
+async def order(request: PageRequest, order: FromPath[str]) -> Response[str]:
     """One order: what, how much, how far; the link to pay while it waits for payment."""
     asker = asker_of(request)
     order_id = parse_public_id("ord", order)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from fissile.domain.catalogue.queries import search_products
 from fissile.domain.shares.model import ShareState
@@ -45,7 +46,7 @@ async def pick(request: PageRequest) -> Response[str]:
 
 
 @get("/promoter/share/{product:str}", opt=_PROMOTER)
-async def share_form(request: PageRequest, product: str) -> Response[str]:
+async def share_form(request: PageRequest, product: FromPath[str]) -> Response[str]:
     """The form to share one product."""
     asker = asker_of(request)
     product_id = parse_public_id("prd", product)
@@ -101,7 +102,7 @@ async def my_shares(request: PageRequest) -> Response[str]:
 
 
 @get("/promoter/shares/{share:str}", opt=_PROMOTER)
-async def one_share(request: PageRequest, share: str) -> Response[str]:
+async def one_share(request: PageRequest, share: FromPath[str]) -> Response[str]:
     """One share: link, code and sentence to copy, what it brought, pause and revoke."""
     asker = asker_of(request)
     share_id = parse_public_id("shr", share)
@@ -137,7 +138,7 @@ async def one_share(request: PageRequest, share: str) -> Response[str]:
 
 
 @post("/promoter/shares/{share:str}/state", status_code=303, opt=_PROMOTER)
-async def send_state(request: PageRequest, share: str) -> Response[None]:
+async def send_state(request: PageRequest, share: FromPath[str]) -> Response[None]:
     """Pause, resume or revoke a share."""
     asker, form = asker_of(request), form_of(request)
     state = form.get("state")

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from fissile.infra.gateways.sandbox.gateway import open_sandbox
 from fissile.kernel.ids import parse_public_id, public_id
@@ -17,7 +18,7 @@ from fissile.web.query import word
 
 
 @get("/sandbox/pay/{order:str}")
-async def pay_page(request: PageRequest, order: str) -> Response[str]:
+async def pay_page(request: PageRequest, order: FromPath[str]) -> Response[str]:
     """What is to be paid, and the two ways a payment can end."""
     asker = asker_of(request)
     order_id = parse_public_id("ord", order)
@@ -37,7 +38,7 @@ async def pay_page(request: PageRequest, order: str) -> Response[str]:
 
 
 @post("/sandbox/pay/{order:str}", status_code=303)
-async def send_pay(request: PageRequest, order: str) -> Response[Any]:
+async def send_pay(request: PageRequest, order: FromPath[str]) -> Response[Any]:
     """Let the payment succeed or fail; the shop hears of it by the gateway's signed webhook."""
     asker, form = asker_of(request), form_of(request)
     order_id = parse_public_id("ord", order)

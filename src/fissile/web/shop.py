@@ -6,6 +6,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from litestar import Response, get
+from litestar.params import FromPath
 
 from fissile.domain.catalogue.queries import PictureSize, picture_file, search_products
 from fissile.domain.shares.errors import CodeNotFound
@@ -36,7 +37,7 @@ async def home(request: PageRequest) -> Response[str]:
 
 
 @get("/c/{category:str}")
-async def in_category(request: PageRequest, category: str) -> Response[str]:
+async def in_category(request: PageRequest, category: FromPath[str]) -> Response[str]:
     """The products of a category and those below it."""
     return await _listing(request, category_id=parse_public_id("cat", category))
 
@@ -94,7 +95,7 @@ async def _results(request: PageRequest, asker: Asker, *, words: str) -> Respons
 
 
 @get("/p/{product:str}")
-async def product(request: PageRequest, product: str) -> Response[str]:
+async def product(request: PageRequest, product: FromPath[str]) -> Response[str]:
     """One product: pictures, offers, what is left; for promoters what it earns."""
     asker = asker_of(request)
     product_id = parse_public_id("prd", product)
@@ -117,7 +118,7 @@ async def product(request: PageRequest, product: str) -> Response[str]:
 
 
 @get("/media/{picture:str}/{size:str}", opt={"bare": True})
-async def media(request: PageRequest, picture: str, size: str) -> Response[bytes]:
+async def media(request: PageRequest, picture: FromPath[str], size: FromPath[str]) -> Response[bytes]:
     """A picture in one of its sizes; it never changes under its address."""
     if size not in _SIZES:
         return _no_picture()
