@@ -101,6 +101,13 @@ class Shop:
         }
         return await publish_share(self.house.db, **(given | changes))
 
+    async def restock(self, sku: str, stock: int) -> None:
+        """Import a new stock figure of one SKU."""
+        rows = [line for line in GOODS.splitlines() if line.startswith(f"{sku},")]
+        cells = rows[0].split(",")
+        cells[4] = str(stock)
+        await bring_in(self.house.db, GOODS.splitlines()[0] + "\n" + ",".join(cells), at=self.at, rng=self.rng)
+
     async def member(self, role: str = "promoter") -> Actor:
         """Return a new member with a role."""
         member_id = await add_member(
@@ -126,17 +133,23 @@ class Shop:
         return {kind: (posted, pending) for kind, posted, pending in found}
 
 
-async def fill(db: Database, *, at: datetime, rng: random.Random) -> None:
-    """Import the goods, a fee of 5 % and a plan of 10 % that holds for two minutes."""
-    await import_catalogue(
+async def bring_in(db: Database, rows: str, *, at: datetime, rng: random.Random) -> None:
+    """Import rows of a catalogue; all of them are good."""
+    report = await import_catalogue(
         db,
-        source=CatalogueSource(None, stdin=io.BytesIO(GOODS.encode())),
+        source=CatalogueSource(None, stdin=io.BytesIO(rows.encode())),
         dry_run=False,
         actor=HOUSE,
         at=at,
         rng=rng,
         progress=lambda _: None,
     )
+    assert not report.errors, report.errors
+
+
+async def fill(db: Database, *, at: datetime, rng: random.Random) -> None:
+    """Import the goods, a fee of 5 % and a plan of 10 % that holds for two minutes."""
+    await bring_in(db, GOODS, at=at, rng=rng)
     await change_fee(db, merchant_id=None, rate_ppm=50_000, actor=HOUSE, at=at, rng=rng)
     await change_plan(
         db,

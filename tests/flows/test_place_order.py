@@ -55,7 +55,17 @@ class TestPlaceOrder:
     async def test_sells_what_is_not_counted_without_end(self, shop: Shop) -> None:
         await shop.order("song", 10_000)
 
-        assert await shop.stock("song") == (0, 0)
+        assert await shop.stock("song") == (0, 10_000)  # reserved all the same: counting may begin any time
+
+    async def test_counting_may_begin_while_an_order_waits(self, shop: Shop) -> None:
+        waiting = await shop.order("song", 3)
+        await shop.restock("song", 5)
+
+        with pytest.raises(SoldOut):
+            await shop.order("song", 3)
+        await shop.pay(waiting)
+
+        assert await shop.stock("song") == (2, 0)
 
     async def test_takes_all_lines_or_none(self, shop: Shop) -> None:
         lines = [(shop.skus["tea"], 2), (shop.skus["cup"], 6)]
@@ -74,9 +84,7 @@ class TestPlaceOrder:
     @pytest.mark.parametrize(
         ("lines", "refusal"), [([], EmptyOrder), ([("tea", 0)], BadQuantity), ([("tea", -1)], BadQuantity)]
     )
-    async def test_refuses_nonsense(
-        self, shop: Shop, lines: list[tuple[str, int]], refusal: type[Exception]
-    ) -> None:
+    async def test_refuses_nonsense(self, shop: Shop, lines: list[tuple[str, int]], refusal: type[Exception]) -> None:
         with pytest.raises(refusal):
             await shop.order(lines=[(shop.skus[sku], quantity) for sku, quantity in lines])
 
@@ -97,9 +105,7 @@ class TestPlaceOrder:
         placed = await shop.order("tea", 2)
 
         found = await shop.rows("SELECT name, data FROM events WHERE subject_id = :id", id=placed.id)
-        assert [(name, data["lines"]) for name, data in found] == [
-            ("order.placed", [[str(shop.skus["tea"]), 2]])
-        ]
+        assert [(name, data["lines"]) for name, data in found] == [("order.placed", [[str(shop.skus["tea"]), 2]])]
 
 
 class TestKeys:
@@ -211,9 +217,7 @@ class TestCredit:
         visitor = new_id(at=shop.at, rng=shop.rng)
         for minutes, share in ((30, early), (10, late)):
             opened = shop.at - timedelta(minutes=minutes)
-            await record_visit(
-                shop.house, token=share.token, form="link", visitor_id=visitor, at=opened, rng=shop.rng
-            )
+            await record_visit(shop.house, token=share.token, form="link", visitor_id=visitor, at=opened, rng=shop.rng)
 
         placed = await shop.order("tea", visitor_id=visitor)
 
@@ -274,9 +278,7 @@ _ITEM = st.tuples(
 
 
 class TestTheFunctionAgainstAPlainModel:
-    @settings(
-        max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-    )
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(sets=st.lists(st.lists(_ITEM, min_size=1, max_size=9), min_size=1, max_size=4))
     async def test_answers_and_stock_are_equal(
         self, shop: Shop, sets: list[list[tuple[str, int, int, str, bool]]]
@@ -295,8 +297,7 @@ class TestTheFunctionAgainstAPlainModel:
                 answers = await place_orders(connection, decided)
                 stale: set[int] = set()
                 expected = [
-                    self._predicted(free, known, stale, item, made)
-                    for item, made in zip(items, decided, strict=True)
+                    self._predicted(free, known, stale, item, made) for item, made in zip(items, decided, strict=True)
                 ]
                 assert [_comparable(one) for one in answers] == expected
         finally:

@@ -55,9 +55,7 @@ class TestRecordVisit:
         visitor = new_id(at=shop.at, rng=shop.rng)
         for minutes in (0, 5):
             opened = shop.at + timedelta(minutes=minutes)
-            await record_visit(
-                shop.house, token=share.token, form="code", visitor_id=visitor, at=opened, rng=shop.rng
-            )
+            await record_visit(shop.house, token=share.token, form="code", visitor_id=visitor, at=opened, rng=shop.rng)
 
         assert await shop.rows("SELECT first_at, last_at, form FROM visits") == [
             (shop.at, shop.at + timedelta(minutes=5), "code")
@@ -69,9 +67,7 @@ class TestRecordVisit:
 
         await asyncio.gather(
             *(
-                record_visit(
-                    shop.house, token=share.token, form="link", visitor_id=one, at=shop.at, rng=shop.rng
-                )
+                record_visit(shop.house, token=share.token, form="link", visitor_id=one, at=shop.at, rng=shop.rng)
                 for one in visitors
             )
         )
@@ -106,9 +102,7 @@ class TestRecordVisit:
         wrong = share.token[:-1] + ("A" if share.token[-1] != "A" else "B")
 
         with pytest.raises(CodeMistyped):
-            await record_visit(
-                shop.house, token=wrong, form="code", visitor_id=share.id, at=shop.at, rng=shop.rng
-            )
+            await record_visit(shop.house, token=wrong, form="code", visitor_id=share.id, at=shop.at, rng=shop.rng)
 
     async def test_a_strangers_share_is_unknown(self, shop: Shop) -> None:
         with pytest.raises(ShareUnknown):
@@ -129,9 +123,7 @@ class TestRecordVisit:
             shop.house, token=share.token, form="link", visitor_id=share.id, at=before, rng=shop.rng
         )
         with pytest.raises(ShareExpired):
-            await record_visit(
-                shop.house, token=share.token, form="link", visitor_id=share.id, at=moment, rng=shop.rng
-            )
+            await record_visit(shop.house, token=share.token, form="link", visitor_id=share.id, at=moment, rng=shop.rng)
 
         assert opened.first
 

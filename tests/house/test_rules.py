@@ -20,6 +20,7 @@ EDGES = ("cli", "worker", "web", "api", "bench", "demo")
 MACHINERY = (
     "infra/settings.py",  # `from_environment` is how an edge reads the environment
     "infra/embedded/",  # processes, folders and signals of the embedded server
+    "infra/pinyin.py",  # a library that takes a switch from the environment only
     "infra/chance.py",  # what edges hand down as rng; .importlinter lets nobody else import it
 )
 

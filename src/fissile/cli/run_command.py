@@ -97,7 +97,8 @@ def run(demo: bool, host: str | None, port: int | None) -> None:
         told = False
         while not stopping:
             keep_running()
-            for child in children:
+            # The worker's refunds go through the web process: it starts when that answers.
+            for child in children if told else children[:1]:
                 child.tend()
             if not told and _answers(settings):
                 told = True

@@ -114,7 +114,7 @@ BEGIN
 
   UPDATE sku_stock SET reserved = reserved + taken.quantity
     FROM unnest(s_id, s_taken) AS taken (sku_id, quantity)
-   WHERE sku_stock.sku_id = taken.sku_id AND tracked AND taken.quantity > 0;
+   WHERE sku_stock.sku_id = taken.sku_id AND taken.quantity > 0;
 
   INSERT INTO orders (id, merchant_id, member_id, visitor_id, state, currency, total_minor, idempotency_scope,
                       idempotency_key, request_hash, credit_share_id, credit_promoter_id, credit_rule, credit_reason,

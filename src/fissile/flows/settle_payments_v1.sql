@@ -90,10 +90,13 @@ BEGIN
       FROM unnest(m_item, m_id, m_sku, m_quantity) AS m (item, id, sku, quantity)
       JOIN sku_stock s ON s.sku_id = m.sku AND s.tracked
      WHERE v_outcome[m.item] = 'settled'
-    RETURNING sku_id, quantity
-  ), by_sku AS (SELECT sku_id, sum(quantity) AS quantity FROM sold GROUP BY sku_id)
-  UPDATE sku_stock SET on_hand = on_hand + by_sku.quantity, reserved = reserved + by_sku.quantity
-    FROM by_sku WHERE sku_stock.sku_id = by_sku.sku_id;
+  ), by_sku AS (
+    SELECT m.sku, sum(m.quantity) AS quantity FROM unnest(m_item, m_sku, m_quantity) AS m (item, sku, quantity)
+     WHERE v_outcome[m.item] = 'settled' GROUP BY m.sku
+  )
+  UPDATE sku_stock SET reserved = reserved - by_sku.quantity,
+                       on_hand = on_hand - CASE WHEN tracked THEN by_sku.quantity ELSE 0 END
+    FROM by_sku WHERE sku_stock.sku_id = by_sku.sku;
 
   PERFORM post_transfers_v1(
     array_agg(x.id), array_agg(x.debit), array_agg(x.credit), array_agg(x.amount), array_agg(p_currency[x.item]),

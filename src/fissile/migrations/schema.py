@@ -6,6 +6,7 @@ guards and rights. ``python -m fissile.migrations.schema`` prints it; a test hol
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
 from importlib import resources
 
@@ -31,6 +32,11 @@ FUNCTIONS = (
     "flows/settle_payments_v1.sql",
 )
 
+# Every concept that keeps something registers its tables.
+for _module in sorted(one.name for one in pkgutil.iter_modules(fissile.domain.__path__)):
+    if importlib.util.find_spec(f"fissile.domain.{_module}.tables"):
+        importlib.import_module(f"fissile.domain.{_module}.tables")
+
 
 def fresh_sql() -> str:
     """Return the statements that make the whole schema in an empty database."""
@@ -55,8 +61,6 @@ END $$;""",
 
 
 def _tables() -> list[str]:
-    for module in sorted(one.name for one in pkgutil.iter_modules(fissile.domain.__path__)):
-        importlib.import_module(f"fissile.domain.{module}.tables")
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     made = []
     for table in metadata.sorted_tables:

@@ -96,8 +96,7 @@ SELECT 'sku_stock', s.sku_id::text,
   FROM sku_stock s
   LEFT JOIN (SELECT sku_id, sum(on_hand) AS on_hand, sum(reserved) AS reserved FROM change GROUP BY sku_id) e
     ON e.sku_id = s.sku_id
- WHERE s.tracked AND (s.on_hand, s.reserved) IS DISTINCT FROM (coalesce(e.on_hand, 0)::bigint,
-                                                               coalesce(e.reserved, 0)::bigint)
+ WHERE (s.on_hand, s.reserved) IS DISTINCT FROM (coalesce(e.on_hand, 0)::bigint, coalesce(e.reserved, 0)::bigint)
 """,
     ),
     Rule(

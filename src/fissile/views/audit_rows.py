@@ -27,7 +27,7 @@ SELECT 'sku_stock', s.sku_id::text, format('reserved is %s, unpaid orders hold %
   LEFT JOIN (SELECT l.sku_id, sum(l.quantity) AS quantity
                FROM order_lines l JOIN orders o ON o.id = l.order_id WHERE o.state = 'placed' GROUP BY l.sku_id) l
     ON l.sku_id = s.sku_id
- WHERE s.reserved <> CASE WHEN s.tracked THEN coalesce(l.quantity, 0) ELSE 0 END
+ WHERE s.reserved <> coalesce(l.quantity, 0)
 """,
     ),
     Rule(
@@ -36,7 +36,7 @@ SELECT 'sku_stock', s.sku_id::text, format('reserved is %s, unpaid orders hold %
         tables=("sku_stock",),
         sql="""
 SELECT 'sku_stock', sku_id::text, format('%s on hand and %s reserved cannot be', on_hand, reserved)
-  FROM sku_stock WHERE on_hand < 0 OR reserved < 0 OR reserved > on_hand
+  FROM sku_stock WHERE on_hand < 0 OR reserved < 0 OR (tracked AND reserved > on_hand)
 """,
     ),
     Rule(

@@ -23,7 +23,7 @@ _LOCK = (
 _RELEASE = text("""
 UPDATE sku_stock SET reserved = reserved - change.quantity
   FROM unnest(CAST(:skus AS uuid[]), CAST(:quantities AS bigint[])) AS change (sku_id, quantity)
- WHERE sku_stock.sku_id = change.sku_id AND sku_stock.tracked
+ WHERE sku_stock.sku_id = change.sku_id
 """)
 _TAKE_IN = text("""
 UPDATE sku_stock SET on_hand = on_hand + change.quantity
@@ -45,7 +45,7 @@ _SOLD = (
 
 
 async def release_reserved(connection: AsyncConnection, *, quantities: Iterable[tuple[UUID, int]]) -> None:
-    """Give back what unpaid orders had reserved of tracked SKUs; rows are locked by id."""
+    """Give back what unpaid orders had reserved; rows are locked by id."""
     by_sku: Counter[UUID] = Counter()
     for sku_id, quantity in quantities:
         by_sku[sku_id] += quantity

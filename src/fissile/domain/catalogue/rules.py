@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from uuid import UUID
 from fissile.domain.catalogue.errors import BadCell, NotYourMerchant, ReasonMissing
 from fissile.domain.catalogue.model import Draft, Options
 from fissile.infra.events import Actor
+from fissile.infra.pinyin import pinyin
 from fissile.infra.tabular import Row, escaped
 from fissile.kernel.errors import Refusal
 from fissile.kernel.ids import UnknownId, parse_public_id
@@ -384,18 +384,9 @@ def search_text(*, title: str, description: str, codes: Sequence[str]) -> str:
 
 
 def sort_key(text: str) -> str:
-    """
-    Return what a name is listed by: pinyin of its Chinese characters, the rest folded.
-
-    The dictionary of single characters is enough for an order and takes 14 MB; with that of phrases it is 57.
-    """
+    """Return what a name is listed by: pinyin of its Chinese characters, the rest folded."""
     folded = fold(text)
-    if not _CJK.search(folded):
-        return folded
-    os.environ.setdefault("PYPINYIN_NO_PHRASES", "true")
-    from pypinyin import Style, lazy_pinyin
-
-    return " ".join(part.strip() for part in lazy_pinyin(folded, style=Style.TONE3))
+    return pinyin(folded) if _CJK.search(folded) else folded
 
 
 def changed_fields(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:

@@ -96,8 +96,9 @@ sku_stock = Table(
     number("on_hand", server_default="0"),
     number("reserved", server_default="0"),
     CheckConstraint("on_hand >= 0", name="on_hand"),
-    CheckConstraint("reserved >= 0 AND reserved <= on_hand", name="reserved"),
-    comment="One row a SKU; the row that every change of its stock or offer locks first.",
+    CheckConstraint("reserved >= 0 AND (NOT tracked OR reserved <= on_hand)", name="reserved"),
+    comment="One row a SKU, which every change of its stock or offer locks first. Orders reserve of untracked ones"
+    " too, so that counting can begin while some wait for their payment.",
 )
 
 stock_movements = Table(

@@ -675,11 +675,11 @@ CREATE TABLE sku_stock (
 	reserved BIGINT DEFAULT '0' NOT NULL, 
 	CONSTRAINT sku_stock_pkey PRIMARY KEY (sku_id), 
 	CONSTRAINT sku_stock_on_hand_check CHECK (on_hand >= 0), 
-	CONSTRAINT sku_stock_reserved_check CHECK (reserved >= 0 AND reserved <= on_hand), 
+	CONSTRAINT sku_stock_reserved_check CHECK (reserved >= 0 AND (NOT tracked OR reserved <= on_hand)), 
 	CONSTRAINT sku_stock_sku_id_fkey FOREIGN KEY(sku_id) REFERENCES skus (id)
 );
 -- next statement
-COMMENT ON TABLE sku_stock IS 'One row a SKU; the row that every change of its stock or offer locks first.';
+COMMENT ON TABLE sku_stock IS 'One row a SKU, which every change of its stock or offer locks first. Orders reserve of untracked ones too, so that counting can begin while some wait for their payment.';
 -- next statement
 -- One hit of a sliding window, exact over every process: true if it is within the limit.
 CREATE FUNCTION rate_limit_hit_v1(p_key text, p_limit int, p_seconds int, p_amount int, p_now timestamptz)
@@ -935,7 +935,7 @@ BEGIN
 
   UPDATE sku_stock SET reserved = reserved + taken.quantity
     FROM unnest(s_id, s_taken) AS taken (sku_id, quantity)
-   WHERE sku_stock.sku_id = taken.sku_id AND tracked AND taken.quantity > 0;
+   WHERE sku_stock.sku_id = taken.sku_id AND taken.quantity > 0;
 
   INSERT INTO orders (id, merchant_id, member_id, visitor_id, state, currency, total_minor, idempotency_scope,
                       idempotency_key, request_hash, credit_share_id, credit_promoter_id, credit_rule, credit_reason,
@@ -1083,10 +1083,13 @@ BEGIN
       FROM unnest(m_item, m_id, m_sku, m_quantity) AS m (item, id, sku, quantity)
       JOIN sku_stock s ON s.sku_id = m.sku AND s.tracked
      WHERE v_outcome[m.item] = 'settled'
-    RETURNING sku_id, quantity
-  ), by_sku AS (SELECT sku_id, sum(quantity) AS quantity FROM sold GROUP BY sku_id)
-  UPDATE sku_stock SET on_hand = on_hand + by_sku.quantity, reserved = reserved + by_sku.quantity
-    FROM by_sku WHERE sku_stock.sku_id = by_sku.sku_id;
+  ), by_sku AS (
+    SELECT m.sku, sum(m.quantity) AS quantity FROM unnest(m_item, m_sku, m_quantity) AS m (item, sku, quantity)
+     WHERE v_outcome[m.item] = 'settled' GROUP BY m.sku
+  )
+  UPDATE sku_stock SET reserved = reserved - by_sku.quantity,
+                       on_hand = on_hand - CASE WHEN tracked THEN by_sku.quantity ELSE 0 END
+    FROM by_sku WHERE sku_stock.sku_id = by_sku.sku;
 
   PERFORM post_transfers_v1(
     array_agg(x.id), array_agg(x.debit), array_agg(x.credit), array_agg(x.amount), array_agg(p_currency[x.item]),
