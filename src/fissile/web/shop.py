@@ -12,11 +12,12 @@ from fissile.domain.catalogue.queries import PictureSize, picture_file, search_p
 from fissile.domain.shares.errors import CodeNotFound
 from fissile.domain.shares.rules import find_code
 from fissile.flows.record_visit import record_visit
+from fissile.infra.rate_limits import RateLimits
 from fissile.kernel.errors import Refusal
 from fissile.kernel.ids import parse_public_id, public_id
 from fissile.views import promoter as promoting
 from fissile.views import shop as views
-from fissile.web.asker import Asker, PageRequest, asker_of
+from fissile.web.asker import Asker, PageRequest, asker_of, client_of
 from fissile.web.earning import earning_of
 from fissile.web.errors import PageNotFound, UnknownPicture
 from fissile.web.page import go, page
@@ -76,6 +77,8 @@ async def search(request: PageRequest) -> Response[Any]:
     except CodeNotFound:
         return await _results(request, asker, words=words[:200])
     except Refusal as refusal:
+        # Codes are not for trying out: so many wrong ones from one address, and it waits.
+        await RateLimits(asker.house.db).hit("code_attempt_address", client_of(request), asker.at)
         return page(
             asker,
             "shop/code_refused.html",
