@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 import pytest
 from babel.messages.pofile import read_po
 
-from fissile.web.asking import LOCALES, locale_of, safe_path, same_origin
+from fissile.api.asking import LOCALES, locale_of, safe_path, same_origin
+from fissile.domain.members.errors import PasswordTooWeak
+from fissile.domain.orders.errors import OrderStateDiffers
 from fissile.web.catalogues import Msgid, catalogue_path, msgids
 from fissile.web.words import words_of
 
@@ -73,6 +75,22 @@ class TestWords:
 
         assert words_of("en").moment(at) == "1 Mar 2026, 12:05 UTC"
         assert words_of("zh_CN").moment(at) == "2026年3月1日 12:05 UTC"
+
+
+class TestRefusals:
+    def test_say_the_hint_about_a_password_in_the_language(self) -> None:
+        refused = PasswordTooWeak(
+            hint="This is a very common password. Add another word or two. Uncommon words are better."
+        )
+
+        assert (
+            words_of("zh_CN").refusal(refused) == "这个密码很容易被猜到。这是很常见的密码。 再加一两个词，越少见越好。"
+        )
+
+    def test_say_states_in_the_language(self) -> None:
+        refused = OrderStateDiffers(state="paid", wanted="placed")
+
+        assert "已付款" in words_of("zh_CN").refusal(refused)
 
 
 class TestAsking:

@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from fissile.api.asking import SESSION_COOKIE, VISITOR_COOKIE, VISITOR_SECONDS
 from fissile.api.endpoint import Header, Request, cookie_header
 from fissile.domain.members.queries import key_actor, session_actor
 from fissile.domain.members.rules import require_scope
 from fissile.infra.events import Actor
 from fissile.kernel.errors import Refusal
 from fissile.kernel.ids import Chance, new_id
-from fissile.web.asking import SESSION_COOKIE, VISITOR_COOKIE, VISITOR_SECONDS
 
 if TYPE_CHECKING:
     from fissile.flows.house import House

@@ -17,12 +17,12 @@ from typing import Any
 
 from sqlalchemy import text
 
+from fissile.api.asking import VISITOR_COOKIE
 from fissile.bench.bare import bare_limit
 from fissile.bench.ground import Ground, audit_of, bench_ground
 from fissile.bench.load import LoadResult, request_bytes, run_load
 from fissile.bench.report import peak_mb, report
 from fissile.infra.settings import Settings
-from fissile.web.asking import VISITOR_COOKIE
 
 BUYERS = 500
 UNITS = 50

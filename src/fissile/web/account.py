@@ -6,13 +6,13 @@ from typing import Any
 
 from litestar import Response, get, post
 
+from fissile.api import asking
 from fissile.flows.become_promoter import become_promoter
 from fissile.flows.sign_in import sign_in
 from fissile.flows.sign_out import sign_out
 from fissile.flows.sign_up import sign_up
 from fissile.infra.rate_limits import RateLimits
 from fissile.kernel.errors import Refusal
-from fissile.web import asking
 from fissile.web.asker import PageRequest, asker_of, client_of, form_of
 from fissile.web.page import go, page
 from fissile.web.query import word

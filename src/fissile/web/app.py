@@ -25,12 +25,12 @@ from secure import (
     XFrameOptions,
 )
 
+from fissile.api import asking
 from fissile.flows.extend_session import extend_session
 from fissile.infra.secrets import secret_named
 from fissile.kernel.errors import Refusal
 from fissile.web import (
     account,
-    asking,
     checkout,
     manage_catalogue,
     manage_import,

@@ -9,11 +9,11 @@ from uuid import UUID
 
 from litestar import Request
 
+from fissile.api import asking
 from fissile.domain.members.model import SESSION_LIFE, SessionActor
 from fissile.domain.members.queries import session_actor
 from fissile.infra.events import Actor
 from fissile.kernel.ids import new_id
-from fissile.web import asking
 from fissile.web.errors import BadNumber, FormExpired
 from fissile.web.words import Words, words_of
 

@@ -16,8 +16,8 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 import fissile
+from fissile.api.asking import LOCALES
 from fissile.kernel.errors import refusal_classes
-from fissile.web.asking import LOCALES
 
 Msgid = str | tuple[str, ...]
 

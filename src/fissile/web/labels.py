@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from fissile.web.marking import later as _
 from fissile.web.words import Words
-from fissile.web.words import later as _
 
 LABELS: dict[str, dict[str, str]] = {
     "order": {

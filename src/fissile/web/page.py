@@ -33,7 +33,11 @@ def page(asker: Asker, template: str, *, status: int = 200, **values: Any) -> Re
         .get_template(template)
         .render(ask=asker, settings=asker.house.settings, path=asker.path, note=asker.note, **values)
     )
-    headers = {"Content-Language": asker.words.tag, "Cache-Control": "private, no-store", "Vary": "Cookie, Accept-Language"}
+    headers = {
+        "Content-Language": asker.words.tag,
+        "Cache-Control": "private, no-store",
+        "Vary": "Cookie, Accept-Language",
+    }
     return Response(text, media_type=MediaType.HTML, status_code=status, headers=headers)
 
 

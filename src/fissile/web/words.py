@@ -15,15 +15,11 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal, format_percent
 
+from fissile.api.asking import LOCALES
 from fissile.kernel.errors import Refusal
 from fissile.kernel.money import PPM, Money
-from fissile.web.asking import LOCALES
-
-
-def later(msgid: str) -> str:
-    """Mark a text for translation that is translated where it is shown."""
-    return msgid
-
+from fissile.web.hints import HINTS
+from fissile.web.marking import later
 
 # The stored words that refusals name, with their labels (see labels.py); other values are told as they are.
 WORDS_IN_REFUSALS = {
@@ -60,6 +56,9 @@ class Words:
             name: self.say(WORDS_IN_REFUSALS.get(value, value)) if isinstance(value, str) else value
             for name, value in refused.details.items()
         }
+        if "hint" in details:
+            for hint in HINTS:
+                details["hint"] = details["hint"].replace(hint, self.say(hint))
         return self.say(refused.template()).format(**details)
 
     def money(self, minor: int, currency: str) -> str:
