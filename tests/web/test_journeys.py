@@ -83,7 +83,7 @@ class TestSignIn:
             shop.browser(), page="/sign-in", to="/sign-in", email="buyer@shop.example", password="wrong horse", next="/"
         )
 
-        assert answer.status_code == 403
+        assert answer.status_code == 401
         assert "do not belong together" in answer.text
         assert 'value="buyer@shop.example"' in answer.text
 

@@ -77,8 +77,8 @@ def visitor(house: House, request: Request, *, at: datetime, rng: Chance) -> tup
         except ValueError:
             pass  # not one of ours: a new one takes its place
     made = new_id(at=at, rng=rng)
-    secure = house.settings.base_url.startswith("https://")
-    return made, True, (cookie_header(VISITOR_COOKIE, str(made), max_age_seconds=VISITOR_SECONDS, secure=secure),)
+    cookie = cookie_header(VISITOR_COOKIE, str(made), max_age_seconds=VISITOR_SECONDS, secure=house.secure)
+    return made, True, (cookie,)
 
 
 def _check_origin(house: House, request: Request) -> None:

@@ -90,6 +90,14 @@ class Request:
         value = self._all_headers().get(name)
         return None if value is None else str(value, "latin-1")
 
+    def any_header_has(self, names: tuple[bytes, ...], word: bytes) -> bool:
+        """Say whether one of these headers holds the word."""
+        headers = self._all_headers()
+        for name in names:
+            if name in headers and word in headers[name]:
+                return True
+        return False
+
     def query(self, name: str) -> str | None:
         """Return a query parameter; of a repeated one the first."""
         text: str = self.scope["query_string"].decode("latin-1")
@@ -101,7 +109,8 @@ class Request:
     def cookie(self, name: str) -> str | None:
         """Return the value of a cookie."""
         if self._cookies is None:
-            parts = (part.partition("=") for part in (self.header(b"cookie") or "").split(";"))
+            given = self.header(b"cookie")
+            parts = [part.partition("=") for part in given.split(";")] if given else ()
             self._cookies = {key.strip(): value.strip().strip('"') for key, _, value in parts}
         return self._cookies.get(name)
 
@@ -155,9 +164,10 @@ class Request:
         :raises InvalidBody: with every field that does not fit
         """
         given = self.header(b"content-type") or ""
-        media_type = given.partition(";")[0].strip().lower()
-        if media_type != "application/json":
-            raise MediaTypeRefused(media_type=media_type)
+        if given != "application/json":
+            media_type = given.partition(";")[0].strip().lower()
+            if media_type != "application/json":
+                raise MediaTypeRefused(media_type=media_type)
         return decode(await self.body(limit_bytes=limit_bytes), wanted)
 
     def _all_headers(self) -> dict[bytes, bytes]:
@@ -184,8 +194,12 @@ def json_response(content: Any, status: int = 200, headers: Iterable[Header] = (
 
 def redirect(url: str, status: int = 302, headers: Iterable[Header] = ()) -> Response:
     """Send the client to another address; characters that a header may not hold are quoted."""
-    location = quote(url, safe="/:?#[]@!$&'()*+,;=%~-._").encode("ascii")
-    return Response(status=status, headers=[(b"location", location), *headers])
+    return Response(status=status, headers=[location(url), *headers])
+
+
+def location(url: str) -> Header:
+    """Return the header that names another address."""
+    return b"location", quote(url, safe="/:?#[]@!$&'()*+,;=%~-._").encode("ascii")
 
 
 def cookie_header(

@@ -18,8 +18,9 @@ class Front:
     """
     An ASGI application in front of another one.
 
-    HEAD and other methods that no fast endpoint declares go to the application behind. Start-up hooks run before
-    its start-up, shutdown hooks after its shutdown, in reverse order: what it uses is there while it lives.
+    Methods that no fast endpoint declares go to the application behind, HEAD as a GET whose body is not sent.
+    Start-up hooks run before its start-up, shutdown hooks after its shutdown, in reverse order: what it uses is
+    there while it lives.
     """
 
     def __init__(
@@ -51,6 +52,8 @@ class Front:
             endpoint = self._prefixes.get((method, path[:cut]))
             if endpoint is not None and cut < len(path):
                 return await endpoint(scope, receive, send, path[cut:])
+            if method == "HEAD":
+                return await self._behind({**scope, "method": "GET"}, receive, _headers_only(send))
             return await self._behind(scope, receive, send)
         if scope["type"] == "lifespan":
             return await self._lifespan(scope, receive, send)
@@ -102,3 +105,10 @@ class Front:
                 _log.error("shutdown_failed", exc_info=error)
                 failed.append(repr(error))
         return failed
+
+
+def _headers_only(send: Send) -> Send:
+    async def without_body(message: MutableMapping[str, Any]) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return without_body

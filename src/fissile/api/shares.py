@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from fissile.api.asked import visitor
-from fissile.api.endpoint import JSON_TYPE, FastEndpoint, Request, Response, encode, redirect
+from fissile.api.endpoint import JSON_TYPE, FastEndpoint, Header, Request, Response, encode, location, redirect
 from fissile.domain.catalogue.model import ProductView
 from fissile.domain.shares.errors import (
     CodeMistyped,
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from fissile.flows.house import House
 
 _CHANCE = SystemChance()
+# A sentence that goes round is pasted by many people: what was found in it is found again.
+_SENTENCE_MAX = 500
+_find_again = lru_cache(maxsize=4096)(find_code)
 _PREFETCH = (b"sec-purpose", b"purpose", b"x-moz", b"x-purpose")
 _OPENING: tuple[type[Refusal], ...] = (
     CodeMistyped,
@@ -79,6 +82,7 @@ def endpoints(house: House) -> Sequence[FastEndpoint]:
     base_url = house.settings.base_url
 
     answers: Derived[tuple[str, str], bytes] = Derived()
+    locations: Derived[str, Header] = Derived()
 
     async def answer(opened: Opened, *, form: str) -> bytes:
         share = opened.share
@@ -88,10 +92,14 @@ def endpoints(house: House) -> Sequence[FastEndpoint]:
         shown = partial(_resolved, share, product, form=form, base_url=base_url)
         return answers.get((share.token, form), (share, product), lambda: encode(shown()))
 
+    async def look_at_link(request: Request) -> Response:
+        share = await open_share(house, token=request.parameter, at=datetime.now(UTC))
+        return redirect(f"/p/{public_id('prd', share.target_id)}")
+
     async def open_link(request: Request) -> Response:
         at = datetime.now(UTC)
         token = request.parameter
-        if any("prefetch" in (request.header(name) or "") for name in _PREFETCH):
+        if request.any_header_has(_PREFETCH, b"prefetch"):
             share = await open_share(house, token=token, at=at)  # looked at by a machine: nothing is recorded
             return redirect(f"/p/{public_id('prd', share.target_id)}")
         visitor_id, _, cookies = visitor(house, request, at=at, rng=_CHANCE)
@@ -102,12 +110,13 @@ def endpoints(house: House) -> Sequence[FastEndpoint]:
                 # People get the page with the search box, which says what is wrong and takes another code.
                 return redirect(f"/search?q=/s/{token[:40]}", headers=cookies)
             raise
-        return redirect(f"/p/{public_id('prd', opened.share.target_id)}", headers=cookies)
+        there = locations.get(token, (opened.share,), partial(_location, opened.share))
+        return Response(status=302, headers=[there, *cookies])
 
     async def resolve(request: Request) -> Response:
         at = datetime.now(UTC)
         asked = await request.json(ResolveRequest)
-        found = find_code(asked.text)
+        found = (_find_again if len(asked.text) <= _SENTENCE_MAX else find_code)(asked.text)
         visitor_id, _, cookies = visitor(house, request, at=at, rng=_CHANCE)
         opened = await record_visit(
             house, token=found.token, form=found.form, visitor_id=visitor_id, at=at, rng=_CHANCE
@@ -124,6 +133,14 @@ def endpoints(house: House) -> Sequence[FastEndpoint]:
             status=302,
         ),
         FastEndpoint(
+            method="HEAD",
+            path="/s/{token}",
+            summary="Where a share leads; nothing is recorded.",
+            handler=look_at_link,
+            problems=_OPENING,
+            status=302,
+        ),
+        FastEndpoint(
             method="POST",
             path="/api/shares/resolve",
             summary="Find the code or link in a pasted text and open its share.",
@@ -133,6 +150,10 @@ def endpoints(house: House) -> Sequence[FastEndpoint]:
             problems=(CodeNotFound, ShareTargetGone, *_OPENING),
         ),
     )
+
+
+def _location(share: Share) -> Header:
+    return location(f"/p/{public_id('prd', share.target_id)}")
 
 
 def _resolved(share: Share, product: ProductView, *, form: str, base_url: str) -> Resolved:

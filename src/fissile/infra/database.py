@@ -21,9 +21,7 @@ APP_ROLE = "fissile_app"
 class Database:
     """One database as the application role sees it: it can add to ledger, events and audit, never change them."""
 
-    def __init__(
-        self, *, url: str, pool: int = 10, role: str | None = APP_ROLE, synchronous_commit: bool = True
-    ):
+    def __init__(self, *, url: str, pool: int = 10, role: str | None = APP_ROLE, synchronous_commit: bool = True):
         self.url = url
         self.pool = pool
         self._server_settings = {"application_name": "fissile", "timezone": "UTC", "jit": "off"}

@@ -40,9 +40,7 @@ class Event:
     data: Mapping[str, Any]
 
 
-async def record_events(
-    connection: AsyncConnection, *, happened: Sequence[Event], actor: Actor, at: datetime
-) -> None:
+async def record_events(connection: AsyncConnection, *, happened: Sequence[Event], actor: Actor, at: datetime) -> None:
     """Write the events of one transaction."""
     if happened:
         await connection.execute(

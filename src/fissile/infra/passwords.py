@@ -30,7 +30,7 @@ _T = TypeVar("_T")
 
 
 class PasswordsBusy(Refusal):
-    """Too many people are signing in at this moment: try again in a few seconds."""
+    """Too many people are signing in at this moment: try again in {retry_after} seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class PasswordThreads:
         :raises PasswordsBusy: if as many pieces of work as may wait are waiting already
         """
         if not self._places.acquire(blocking=False):
-            raise PasswordsBusy
+            raise PasswordsBusy(retry_after=5)
         future = self._pool.submit(work)
         # The place is given back when the work ends or is cancelled before it began, not when the caller goes away.
         future.add_done_callback(self._give_back)

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fissile.views.reading import row, rows
 
-# A card like those of a search, for one product.
-_CARD = text("""
+# A card like those of a search, for some products.
+_CARDS = """
 SELECT p.id AS product_id, p.title, m.name AS merchant_name, min(s.price_minor) AS price_minor_min,
        max(s.price_minor) AS price_minor_max, min(s.currency) AS currency,
        bool_or(NOT st.tracked OR st.on_hand > st.reserved) AS in_stock,
@@ -22,9 +22,20 @@ SELECT p.id AS product_id, p.title, m.name AS merchant_name, min(s.price_minor) 
   JOIN merchants m ON m.id = p.merchant_id AND m.state = 'active'
   JOIN skus s ON s.product_id = p.id AND s.state = 'listed'
   JOIN sku_stock st ON st.sku_id = s.id
- WHERE p.id = :product AND p.state = 'listed'
+ WHERE p.id = ANY (CAST(:products AS uuid[])) AND p.state = 'listed'
  GROUP BY p.id, m.name
+"""
+_CARD = text(_CARDS)
+# Read off the end of the events, so that it costs the same however long the history is.
+_OPENED_LATELY = text("""
+SELECT s.target_id
+  FROM events e JOIN shares s ON s.id = e.subject_id
+ WHERE e.name = 'visit.recorded' AND e.position > (SELECT max(position) FROM events) - :events
+ GROUP BY s.target_id
+ ORDER BY EXISTS (SELECT FROM product_pictures pp WHERE pp.product_id = s.target_id) DESC, count(*) DESC, s.target_id
+ LIMIT :most
 """)
+_EVENTS_LOOKED_AT = 10_000
 _CATEGORIES = text("""
 SELECT c.id, c.parent_id, c.name, c.path,
        EXISTS (SELECT FROM categories below WHERE below.parent_id = c.id) AS has_children
@@ -66,7 +77,15 @@ SELECT pp.picture_id, pic.width, pic.height
 
 async def card(connection: AsyncConnection, *, product_id: UUID) -> RowMapping | None:
     """Return the card of one product; None if it is not listed or has no offer."""
-    return await row(connection, _CARD, product=product_id)
+    return await row(connection, _CARD, products=[product_id])
+
+
+async def opened_lately(connection: AsyncConnection, *, most: int) -> list[RowMapping]:
+    """Return cards of the products whose shares people opened most of late, those with a picture first."""
+    found = await rows(connection, _OPENED_LATELY, events=_EVENTS_LOOKED_AT, most=most)
+    places = {one["target_id"]: place for place, one in enumerate(found)}
+    cards = await rows(connection, _CARD, products=list(places))
+    return sorted(cards, key=lambda one: places[one["product_id"]])
 
 
 async def categories_below(connection: AsyncConnection, *, parent_id: UUID | None) -> list[RowMapping]:

@@ -7,6 +7,7 @@ from typing import Any
 from litestar import Response, get, post
 
 from fissile.api import asking
+from fissile.api.problems import status_of
 from fissile.flows.become_promoter import become_promoter
 from fissile.flows.sign_in import sign_in
 from fissile.flows.sign_out import sign_out
@@ -16,7 +17,6 @@ from fissile.kernel.errors import Refusal
 from fissile.web.asker import PageRequest, asker_of, client_of, form_of
 from fissile.web.page import go, page
 from fissile.web.query import word
-from fissile.web.refused import status_of
 
 
 @get("/sign-in")
@@ -52,7 +52,7 @@ async def send_sign_in(request: PageRequest) -> Response[Any]:
         return page(
             asker,
             "account/sign_in.html",
-            status=status_of(refusal),
+            status=status_of(refusal.code),
             wanted=wanted,
             email=email,
             sentence=asker.words.refusal(refusal),
@@ -93,7 +93,7 @@ async def send_sign_up(request: PageRequest) -> Response[Any]:
         return page(
             asker,
             "account/sign_up.html",
-            status=status_of(refusal),
+            status=status_of(refusal.code),
             wanted=wanted,
             email=email,
             name=name,

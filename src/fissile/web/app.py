@@ -26,6 +26,7 @@ from secure import (
 )
 
 from fissile.api import asking
+from fissile.api.problems import status_of
 from fissile.flows.extend_session import extend_session
 from fissile.infra.secrets import secret_named
 from fissile.kernel.errors import Refusal
@@ -40,13 +41,13 @@ from fissile.web import (
     orders,
     overview,
     promoter,
+    refusals,
     sandbox,
     shop,
 )
 from fissile.web.asker import Asker, Form, PageRequest, asker_of, look
 from fissile.web.errors import FormExpired, NotAllowed, PageNotFound, SignInNeeded, SomethingBroke, UploadTooLarge
 from fissile.web.page import STATIC, refused_page
-from fissile.web.refused import status_of
 from fissile.web.words import every_language
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def create_app(house: House) -> Litestar:
             *account.HANDLERS,
             *promoter.HANDLERS,
             *sandbox.HANDLERS,
+            *refusals.HANDLERS,
             *overview.HANDLERS,
             *manage_catalogue.HANDLERS,
             *manage_import.HANDLERS,
@@ -182,7 +184,7 @@ def tell_refusal(request: PageRequest, refusal: Refusal) -> Response[Any]:
     if isinstance(refusal, SignInNeeded):
         wanted = asker.path if request.method == "GET" else "/"
         return Response(None, status_code=303, headers={"Location": f"/sign-in?next={quote(wanted)}"})
-    return refused_page(asker, refusal, status=status_of(refusal), back=_back(request))
+    return refused_page(asker, refusal, status=status_of(refusal.code), back=_back(request))
 
 
 def tell_http_error(request: PageRequest, error: HTTPException) -> Response[Any]:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from litestar import Response, get, post
 
+from fissile.api.problems import status_of
 from fissile.domain.orders.errors import QuoteChanged
 from fissile.domain.orders.model import QUANTITY_MAX, Contact
 from fissile.flows.place_order import place_order
@@ -20,7 +21,6 @@ from fissile.web.asker import Asker, Form, PageRequest, asker_of, client_of, for
 from fissile.web.errors import ContactMissing, FieldTooLong, PageNotFound
 from fissile.web.page import go, page
 from fissile.web.query import word
-from fissile.web.refused import status_of
 
 _FIELDS = {"name": 80, "phone": 40, "email": 200, "address": 400}
 
@@ -73,7 +73,7 @@ async def _shown(
     return page(
         asker,
         "shop/checkout.html",
-        status=status_of(refusal) if refusal else 200,
+        status=status_of(refusal.code) if refusal else 200,
         offer=offer,
         quantity=quantity,
         quote=quote,

@@ -12,6 +12,7 @@ from typing import Any
 from litestar import Response, get, post
 from litestar.datastructures import UploadFile
 
+from fissile.api.problems import status_of
 from fissile.flows.import_catalogue import CatalogueSource, ImportReport, import_catalogue
 from fissile.kernel.errors import Refusal
 from fissile.kernel.ids import public_id
@@ -19,7 +20,6 @@ from fissile.web.asker import Asker, PageRequest, asker_of, form_of
 from fissile.web.errors import NoFileChosen, UploadGone
 from fissile.web.manage_catalogue import WRITERS
 from fissile.web.page import page
-from fissile.web.refused import status_of
 
 _NAME = re.compile(r"[^\w.-]+")
 _ROWS_SHOWN = 4_000  # pasted rows of at most this many letters come back into their box
@@ -64,7 +64,7 @@ def _shown(
     return page(
         asker,
         "operator/import.html",
-        status=status_of(refusal) if refusal else 200,
+        status=status_of(refusal.code) if refusal else 200,
         sentence=asker.words.refusal(refusal) if refusal else "",
         report=report,
         loaded=loaded,

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from litestar import Response, get
+from typing import Any
+
+from litestar import Response, get, post
 from litestar.params import FromPath
 
 from fissile.domain.orders.errors import NotYourOrder
-from fissile.kernel.ids import parse_public_id
+from fissile.flows.cancel_order import cancel_order
+from fissile.infra.events import Actor
+from fissile.kernel.ids import parse_public_id, public_id
 from fissile.views import orders as views
-from fissile.web.asker import PageRequest, asker_of
+from fissile.web.asker import PageRequest, asker_of, form_of
 from fissile.web.errors import PageNotFound
-from fissile.web.page import page
+from fissile.web.page import go, page
 from fissile.web.query import cursor, cut, word
+
+GUEST = Actor(member_id=None, name="guest")
 
 
 @get("/o/{order:str}")
@@ -41,6 +47,29 @@ async def order(request: PageRequest, order: FromPath[str]) -> Response[str]:
     )
 
 
+@post("/o/{order:str}/cancel", status_code=303)
+async def cancel(request: PageRequest, order: FromPath[str]) -> Response[Any]:
+    """Give up an order that is not paid: its buyer, or the guest who has its link."""
+    asker, form = asker_of(request), form_of(request)
+    order_id = parse_public_id("ord", order)
+    key = form.get("k")
+    async with asker.house.db.reading() as connection:
+        found = await views.order(connection, order_id=order_id)
+    if found is None:
+        raise PageNotFound()
+    by_link = asker.guest_key_holds(order_id, key)
+    await cancel_order(
+        asker.house.db,
+        order_id=order_id,
+        actor=asker.session.actor if asker.session else GUEST,
+        # Whoever has the signed link is the visitor who ordered, on whatever device.
+        visitor_id=found["visitor_id"] if by_link else asker.visitor_id,
+        at=asker.at,
+        rng=asker.rng,
+    )
+    return go(f"/o/{public_id('ord', order_id)}" + (f"?k={key}" if by_link else ""), note="cancelled")
+
+
 @get("/orders", opt={"roles": ()})
 async def my_orders(request: PageRequest) -> Response[str]:
     """The orders of the signed-in buyer."""
@@ -57,4 +86,4 @@ async def my_orders(request: PageRequest) -> Response[str]:
     return page(asker, "shop/orders.html", orders=found, more=more)
 
 
-HANDLERS = (order, my_orders)
+HANDLERS = (order, cancel, my_orders)

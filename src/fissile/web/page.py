@@ -50,8 +50,11 @@ def go(path: str, *, note: str = "") -> Response[None]:
 
 
 def refused_page(asker: Asker, refusal: Refusal, *, status: int, back: str) -> Response[str]:
-    """Return the page that tells a refusal in the asker's language."""
-    return page(asker, "error.html", status=status, refusal=refusal, sentence=asker.words.refusal(refusal), back=back)
+    """Return the page that tells a refusal in the asker's language, and when to come again if it says so."""
+    told = page(asker, "error.html", status=status, refusal=refusal, sentence=asker.words.refusal(refusal), back=back)
+    if (seconds := refusal.details.get("retry_after")) is not None:
+        told.headers["Retry-After"] = str(seconds)
+    return told
 
 
 def asset(name: str) -> str:

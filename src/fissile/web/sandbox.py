@@ -8,7 +8,7 @@ from uuid import UUID
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from fissile.infra.gateways.sandbox.gateway import open_sandbox
+from fissile.api.payments import press_button
 from fissile.kernel.ids import parse_public_id, public_id
 from fissile.views import orders as views
 from fissile.web.asker import Asker, PageRequest, asker_of, form_of
@@ -43,7 +43,7 @@ async def send_pay(request: PageRequest, order: FromPath[str]) -> Response[Any]:
     asker, form = asker_of(request), form_of(request)
     order_id = parse_public_id("ord", order)
     outcome: Literal["paid", "failed"] = "failed" if form.get("outcome") == "failed" else "paid"
-    await send_payment(asker, order_id=order_id, outcome=outcome)
+    await press_button(asker.house, order=order, outcome=outcome)
     back = _back(asker, order_id=order_id, given=form.get("k"))
     note = "paid" if outcome == "paid" else "payment-failed"
     return go(back or f"/sandbox/pay/{public_id('ord', order_id)}", note=note)
@@ -54,27 +54,6 @@ def _back(asker: Asker, *, order_id: UUID, given: str) -> str:
     if asker.guest_key_holds(order_id, given):
         return f"/o/{public_id('ord', order_id)}?k={given}"
     return ""
-
-
-async def send_payment(asker: Asker, *, order_id: UUID, outcome: Literal["paid", "failed"]) -> None:
-    """
-    Let the sandbox send its signed webhook about this order's payment.
-
-    :raises PageNotFound: if there is no such order
-    :raises GatewayAway: if the shop did not take the webhook
-    """
-    async with asker.house.db.reading() as connection:
-        found = await views.order(connection, order_id=order_id)
-    if found is None:
-        raise PageNotFound()
-    sandbox = await open_sandbox(asker.house.db, base_url=asker.house.settings.base_url, at=asker.at, rng=asker.rng)
-    await sandbox.pay(
-        order_id=order_id,
-        amount_minor=found["total_minor"],
-        currency=found["currency"],
-        outcome=outcome,
-        at=asker.at,
-    )
 
 
 HANDLERS = (pay_page, send_pay)

@@ -8,6 +8,7 @@ from uuid import UUID
 from litestar import Response, get
 from litestar.params import FromPath
 
+from fissile.api.problems import status_of
 from fissile.domain.catalogue.queries import PictureSize, picture_file, search_products
 from fissile.domain.shares.errors import CodeNotFound
 from fissile.domain.shares.rules import find_code
@@ -22,9 +23,9 @@ from fissile.web.earning import earning_of
 from fissile.web.errors import PageNotFound, UnknownPicture
 from fissile.web.page import go, page
 from fissile.web.query import word
-from fissile.web.refused import status_of
 
 PAGE = 24
+_LATELY = 8
 _CURSOR_MAX = 2_000  # a cursor holds the name at which the page ended
 _SIZES = ("page", "card", "thumb")
 _WORDS_MAX = 20_000  # a pasted message, not a book
@@ -52,7 +53,9 @@ async def _listing(request: PageRequest, *, category_id: UUID | None) -> Respons
             raise PageNotFound()
         below = await views.categories_below(connection, parent_id=category_id)
         found = await search_products(connection, category_id=category_id, after=after or None, limit=PAGE)
-    return page(asker, "shop/listing.html", here=here, below=below, found=found, first=not after)
+        at_door = category_id is None and not after
+        lately = await views.opened_lately(connection, most=_LATELY) if at_door else []
+    return page(asker, "shop/listing.html", here=here, below=below, found=found, first=not after, lately=lately)
 
 
 @get("/search")
@@ -82,7 +85,7 @@ async def search(request: PageRequest) -> Response[Any]:
         return page(
             asker,
             "shop/code_refused.html",
-            status=status_of(refusal),
+            status=status_of(refusal.code),
             sentence=asker.words.refusal(refusal),
             given=words[:200],
         )

@@ -37,10 +37,6 @@ class NotYourShare(Refusal):
     """This share belongs to another promoter."""
 
 
-class NotAPromoter(Refusal):
-    """Only promoters share: become one first, it costs nothing."""
-
-
 class BadExpiry(Refusal):
     """A share must expire in the future: {given} is past."""
 
