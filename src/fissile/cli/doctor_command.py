@@ -109,4 +109,3 @@ async def _waiting(db: Database) -> Finding:
     overdue = (await db.all(statement, {"then": then}))[0]["overdue"]
     remedy = "" if not overdue else "Start the worker: `fissile run`, or `python -m fissile.worker.main`."
     return Finding("sweeps", not overdue, f"{overdue} rows overdue by five minutes", remedy)
-

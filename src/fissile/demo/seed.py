@@ -22,7 +22,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 import fissile
 from fissile.domain.catalogue.rules import COLUMNS
-from fissile.domain.catalogue.tables import merchants, products, sku_stock, skus
+from fissile.domain.catalogue.tables import merchants, product_pictures, products, sku_stock, skus
+from fissile.domain.commissions.queries import load_plans
 from fissile.domain.members.model import member_actor
 from fissile.domain.members.tables import member_logins
 from fissile.domain.orders.errors import OrderStateDiffers, SoldOut
@@ -97,9 +98,7 @@ class _Stage:
     offers: dict[UUID, list[UUID]] = field(default_factory=dict)  # product → SKUs in stock
 
 
-async def seed_demo(
-    db: Database, *, settings: Settings, at: datetime, say: Callable[[str], None]
-) -> list[Person]:
+async def seed_demo(db: Database, *, settings: Settings, at: datetime, say: Callable[[str], None]) -> list[Person]:
     """
     Fill an empty shop, or go on with a filling that was broken off; a shop with goods of its own is left alone.
 
@@ -227,8 +226,6 @@ async def _people(db: Database, *, at: datetime) -> tuple[list[Person], dict[str
 async def _plans(db: Database, *, actors: dict[str, Actor], at: datetime) -> None:
     rng = random.SystemRandom()
     async with db.reading() as connection:
-        from fissile.domain.commissions.queries import load_plans
-
         plans, _ = await load_plans(connection)
     if plans.by_scope:
         return
@@ -269,8 +266,12 @@ async def _goods(db: Database) -> dict[UUID, list[UUID]]:
 
 async def _shares(stage: _Stage) -> list[Share]:
     rng = random.Random("demo shares")
+    with_picture = select(product_pictures.c.product_id).distinct().order_by(product_pictures.c.product_id)
+    async with stage.house.db.reading() as connection:
+        seen = [one for one in (await connection.execute(with_picture)).scalars() if one in stage.offers]
+    unseen = [one for one in stage.offers if one not in set(seen)]
     shares = []
-    for product_id in rng.sample(list(stage.offers), min(45, len(stage.offers))):
+    for product_id in rng.sample(seen, min(20, len(seen))) + rng.sample(unseen, min(25, len(unseen))):
         for name in rng.sample(("promoter", "promoter2", "promoter3"), rng.choice((1, 1, 2))):
             shares.append(
                 await publish_share(
@@ -292,15 +293,17 @@ async def _play_day(stage: _Stage, day: int) -> None:
     # More happens towards the end, and at weekends.
     weight = (0.6 + 0.8 * day / DAYS) * (1.3 if day % 7 in (5, 6) else 1.0)
     start = stage.began + timedelta(days=day)
-    await asyncio.gather(
-        *(_visit(stage, seed=f"{day}:{n}", start=start) for n in range(round(VISITS_A_DAY * weight)))
-    )
+    await asyncio.gather(*(_visit(stage, seed=f"{day}:{n}", start=start) for n in range(round(VISITS_A_DAY * weight))))
     placed = await asyncio.gather(
         *(_order(stage, seed=f"{day}:{n}", start=start) for n in range(round(ORDERS_A_DAY * weight)))
     )
-    for n, order in enumerate(placed):
-        if order is not None:
-            await _follow(stage, order, fate=rng.random(), seed=f"{day}:{n}", start=start)
+    await asyncio.gather(
+        *(
+            _follow(stage, order, fate=rng.random(), seed=f"{day}:{n}", start=start)
+            for n, order in enumerate(placed)
+            if order is not None
+        )
+    )
     evening = start + timedelta(hours=23)
     while await release_commissions(stage.house.db, at=evening, rng=rng_of(f"release {day}")) >= 500:
         pass
@@ -402,9 +405,7 @@ async def _follow(stage: _Stage, order: PlacedOrder, *, fate: float, seed: str, 
                 at=paid_at + timedelta(minutes=40),
             )
             if fate < 0.8:
-                await complete_order(
-                    house.db, order_id=order.id, actor=operator, at=paid_at + timedelta(minutes=80)
-                )
+                await complete_order(house.db, order_id=order.id, actor=operator, at=paid_at + timedelta(minutes=80))
     except OrderStateDiffers:
         return  # this step was done before the demo was broken off
 
