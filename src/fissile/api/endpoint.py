@@ -93,10 +93,7 @@ class Request:
     def any_header_has(self, names: tuple[bytes, ...], word: bytes) -> bool:
         """Say whether one of these headers holds the word."""
         headers = self._all_headers()
-        for name in names:
-            if name in headers and word in headers[name]:
-                return True
-        return False
+        return any(name in headers and word in headers[name] for name in names)
 
     def query(self, name: str) -> str | None:
         """Return a query parameter; of a repeated one the first."""

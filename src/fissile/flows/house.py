@@ -90,6 +90,7 @@ class House:
     def __init__(self, *, db: Database, settings: Settings) -> None:
         self.db = db
         self.settings = settings
+        self.secure = settings.base_url.startswith("https://")
         self.rule = Rule(window=timedelta(days=settings.attribution_window_days))
         limit = settings.queue_max
         self.visits: Batcher[VisitItem, str] = Batcher("visits", self._fast, self._record_visits, queue_max=limit)
