@@ -58,6 +58,7 @@ from fissile.kernel.ids import named_id, new_id
 DAYS = 30
 VISITS_A_DAY = 40
 ORDERS_A_DAY = 9
+PAYOUT_DAY = DAYS - 6
 HOLD_SECONDS = 120
 _SCOPE = "demo"
 _MAPS = ("catalogue_en/map.toml", "catalogue_en/map-pln.toml", "catalogue_zh/map.toml")
@@ -307,7 +308,7 @@ async def _play_day(stage: _Stage, day: int) -> None:
     evening = start + timedelta(hours=23)
     while await release_commissions(stage.house.db, at=evening, rng=rng_of(f"release {day}")) >= 500:
         pass
-    if day == DAYS - 6:
+    if day == PAYOUT_DAY:
         await _payout(stage, at=evening)
 
 
