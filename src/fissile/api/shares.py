@@ -89,8 +89,8 @@ def endpoints(house: House) -> Sequence[FastEndpoint]:
         product = await house.products.get(share.target_id)
         if product is None:
             raise ShareTargetGone()
-        shown = partial(_resolved, share, product, form=form, base_url=base_url)
-        return answers.get((share.token, form), (share, product), lambda: encode(shown()))
+        make = partial(_encoded, share, product, form=form, base_url=base_url)
+        return answers.get((share.token, form), (share, product), make)
 
     async def look_at_link(request: Request) -> Response:
         share = await open_share(house, token=request.parameter, at=datetime.now(UTC))
@@ -154,6 +154,10 @@ def endpoints(house: House) -> Sequence[FastEndpoint]:
 
 def _location(share: Share) -> Header:
     return location(f"/p/{public_id('prd', share.target_id)}")
+
+
+def _encoded(share: Share, product: ProductView, *, form: str, base_url: str) -> bytes:
+    return encode(_resolved(share, product, form=form, base_url=base_url))
 
 
 def _resolved(share: Share, product: ProductView, *, form: str, base_url: str) -> Resolved:

@@ -33,33 +33,35 @@ class Opens:
     """Traffic: shares opened one after the other on each connection."""
 
     def __init__(self, *, way: Way, host: str, tokens: tuple[str, ...]) -> None:
-        self._host = host
-        self._tokens = tokens
-        self._way = way
         self._status = 200 if way == "resolve" else 302
-        self._cookies: dict[int, str] = {}
+        # Made beforehand, cut where a cookie goes: the generator has the same two cores.
+        self._requests = [_request(way, host=host, token=token).split(b"\r\n", 1) for token in tokens]
+        self._cookies: dict[int, bytes] = {}
         self._sent = 0
 
     def request(self, connection: int) -> bytes:
         self._sent += 1
-        token = self._tokens[self._sent % len(self._tokens)]
-        headers = {}
-        if (cookie := self._cookies.pop(connection, None)) is not None:
-            headers["Cookie"] = cookie
-        if self._way == "redirect":
-            return request_bytes("GET", f"/s/{token}", host=self._host, headers=headers)
-        headers["Content-Type"] = "application/json"
-        body = json.dumps({"text": _TEXT.format(token=token)}).encode()
-        return request_bytes("POST", "/api/shares/resolve", host=self._host, headers=headers, body=body)
+        first, rest = self._requests[self._sent % len(self._requests)]
+        cookie = self._cookies.pop(connection, None)
+        return b"%b\r\n%b" % (first, rest) if cookie is None else b"%b\r\nCookie: %b\r\n%b" % (first, cookie, rest)
 
     def response(self, connection: int, status: int, head: bytes, body: bytes) -> None:
         assert status == self._status, f"{status}: {body!r}"
         found = head.find(b"set-cookie: ")
         if found >= 0:
-            self._cookies[connection] = head[found + 12 : head.index(b";", found)].decode("ascii")
+            self._cookies[connection] = head[found + 12 : head.index(b";", found)]
 
     def result(self) -> None:
         return None
+
+
+def _request(way: Way, *, host: str, token: str) -> bytes:
+    if way == "redirect":
+        return request_bytes("GET", f"/s/{token}", host=host)
+    body = json.dumps({"text": _TEXT.format(token=token)}).encode()
+    return request_bytes(
+        "POST", "/api/shares/resolve", host=host, headers={"Content-Type": "application/json"}, body=body
+    )
 
 
 def opens_traffic(way: Way, host: str, tokens: tuple[str, ...]) -> Opens:
