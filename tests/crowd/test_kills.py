@@ -52,8 +52,8 @@ class TestKills:
     def test_politely_under_load_loses_nothing(self, running: Running, tmp_path: Path) -> None:
         ground = asyncio.run(make_ground(url=running.database_url))
 
-        with under_load(running.url, ground=ground, folder=tmp_path, seconds=4.0) as end:
-            time.sleep(2.5)
+        with under_load(running.url, ground=ground, folder=tmp_path, seconds=8.0) as end:
+            time.sleep(5.0)
             status = running.stop()
             result = end()
 
