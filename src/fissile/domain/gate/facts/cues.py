@@ -1,0 +1,133 @@
+"""Cue words: what tells the reader to copy, open, search or tap, and the names of apps. Found by sound and shape."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+from fissile.domain.gate.facts.alphabet import heard_as, is_hanzi, is_rare, sound
+from fissile.domain.gate.facts.reading import Reading
+from fissile.domain.gate.facts.tables import Table, table
+
+WIDEST_GAP = 4
+"""So many signs may be put between two parts of a word; more, and they are two words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """A cue word with its place in ``Reading.simple`` and in ``Reading.clean``."""
+
+    word: str
+    group: str
+    platform: str | None
+    first: int
+    last: int
+    start: int
+    end: int
+
+    @property
+    def is_plain(self) -> bool:
+        return self.last - self.first == len(self.word) == self.end - self.start
+
+
+class _Part(NamedTuple):
+    """One sign of a cue word: how it is written, what else is read as it, and its pinyin."""
+
+    sign: str
+    alike: frozenset[str]
+    sound: str
+
+
+class _Word(NamedTuple):
+    word: str
+    group: str
+    platform: str | None
+    parts: tuple[_Part, ...]
+
+
+Vocabulary = dict[str, tuple[_Word, ...]]
+"""The first sign of a reading of a cue word, with the words that may start with it, the longest first."""
+
+
+def _part(sign: str) -> _Part:
+    return _Part(sign, frozenset(heard_as(sign)), sound(sign)) if is_hanzi(sign) else _Part(sign, frozenset(sign), "")
+
+
+def words_of(platforms: Table) -> list[tuple[str, str, str | None]]:
+    """Return every cue word with its group and, for the name of an app, its platform."""
+    anatomy = table("anatomy")["cues"]
+    found = [(word, group, None) for group, row in anatomy.items() for word in row.get("words", ())]
+    apps = [(word.lower(), "app", row["platform"]) for row in platforms["app"] for word in row["names"]]
+    return [*found, *apps]
+
+
+def vocabulary(platforms: Table) -> Vocabulary:
+    """Compile the cue words and the names of the apps of a platforms' table."""
+    by_first: defaultdict[str, list[_Word]] = defaultdict(list)
+    for word, group, platform in sorted(words_of(platforms), key=lambda row: -len(row[0])):
+        # One sound alone is too common: such a word counts only as it is written.
+        parts = tuple(map(_part, word)) if len(word) > 1 else (_Part(word, frozenset(word), ""),)
+        entry = _Word(word, group, platform, parts)
+        for sign in {*parts[0].alike, *parts[0].sound[:1]}:
+            by_first[sign].append(entry)
+    return {sign: tuple(entries) for sign, entries in by_first.items()}
+
+
+def _is_letter(simple: str, place: int) -> bool:
+    return 0 <= place < len(simple) and "a" <= simple[place] <= "z"
+
+
+def _end_of(entry: _Word, simple: str, first: int) -> int:
+    """Return where the word ends that starts at ``first``, or 0 if it is another."""
+    place = first
+    if "a" <= simple[first] <= "z" and _is_letter(simple, first - 1):
+        return 0
+    for _, alike, pinyin in entry.parts:
+        if simple[place : place + 1] in alike and place < len(simple):
+            place += 1
+        elif pinyin and simple.startswith(pinyin, place):
+            place += len(pinyin)
+        else:
+            return 0
+    return 0 if _is_letter(simple, place - 1) and _is_letter(simple, place) else place
+
+
+@cache
+def _english() -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, table("anatomy")["cues"]["english"]["plain"])))
+
+
+def _is_one_word(entry: _Word, reading: Reading, first: int, last: int) -> bool:
+    """Return whether what stands between the parts is little, and sound alone does not hold them together."""
+    at = reading.at
+    if at[last - 1] - at[first] == last - 1 - first:
+        return True
+    if reading.has_gap(first, last, WIDEST_GAP):
+        return False
+    written = reading.simple[first:last]
+    return any(part.sign in written for part in entry.parts) or any(map(is_rare, written))
+
+
+def find(reading: Reading, vocabulary: Vocabulary) -> list[Cue]:
+    """Return the cue words of a text in order."""
+    found: list[Cue] = []
+    simple = reading.simple
+    free = 0
+    for first, entries in [(place, vocabulary[sign]) for place, sign in enumerate(simple) if sign in vocabulary]:
+        if first < free:
+            continue
+        for entry in entries:
+            last = _end_of(entry, simple, first)
+            if last and _is_one_word(entry, reading, first, last):
+                at = reading.at
+                found.append(Cue(entry.word, entry.group, entry.platform, first, last, at[first], at[last - 1] + 1))
+                free = last
+                break
+    if "op" in reading.lower or "past" in reading.lower:
+        found += [
+            Cue(match.group(), "english", None, 0, 0, *match.span()) for match in _english().finditer(reading.lower)
+        ]
+    return found
