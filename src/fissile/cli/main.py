@@ -23,6 +23,7 @@ _COMMANDS = {
     "audit": "audit_command:audit",
     "doctor": "doctor_command:doctor",
     "key": "key_command:key",
+    "gate": "gate_command:gate",
     "bench": "bench_command:bench",
 }
 
