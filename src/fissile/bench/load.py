@@ -24,6 +24,7 @@ import uvloop
 _DRAIN_SECONDS = 35.0
 """How long unanswered requests are waited for at the end: longer than the server's patience with its database."""
 _RECONNECT_SECONDS = 0.05
+_FIRST_SECONDS = 15.0
 
 
 class Traffic(Protocol):
@@ -177,13 +178,24 @@ class _Run:
             loop.call_later(self._settings.seconds + _DRAIN_SECONDS, self.fail, TimeoutError("no answer"))
         clients = [_Client(self, number) for number in range(self._settings.connections)]
         for client in clients:
-            await self.connect(client)
+            await self._connect_first(client)
         await self.finished
         for client in clients:
             client.close()
         if self.failed is not None:
             raise self.failed
         return self._result(seconds=max(self.last - started, 1e-9))
+
+    async def _connect_first(self, client: _Client) -> None:
+        """Wait a little for a server that is only just starting, or was killed this moment."""
+        until = time.perf_counter() + _FIRST_SECONDS
+        while True:
+            try:
+                return await self.connect(client)
+            except OSError:
+                if time.perf_counter() > until:
+                    raise
+                await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def connect(self, client: _Client) -> None:
         parts = urlsplit(self._settings.url)

@@ -22,7 +22,7 @@ from fissile.infra.settings import Settings, from_environment
 from fissile.kernel.errors import Refusal
 
 _BACKOFF_SECONDS = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
-_STEADY_SECONDS = 10.0  # a child that lived this long has not failed to start
+_STEADY_SECONDS = 5.0  # a worker that lived this long has begun to work
 _STOP_SECONDS = 45.0
 
 
@@ -45,13 +45,21 @@ class Child:
     started: float = 0.0
     failures: int = 0
     next_start: float = field(default=0.0)
+    well: bool = False  # it has done its work since it was started
 
     def tend(self) -> None:
-        """Start it, or start it again once its pause is over."""
+        """
+        Start it, or start it again once its pause is over.
+
+        What was well when it died is started at once, however often that happens.
+
+        :raises KeepsDying: if it ended several times in a row without ever being well
+        """
         now = time.monotonic()
         if self.process is not None and (status := self.process.poll()) is not None:
             self.process = None
-            self.failures = 1 if now - self.started > _STEADY_SECONDS else self.failures + 1
+            self.failures = 1 if self.well else self.failures + 1
+            self.well = False
             if self.failures > len(_BACKOFF_SECONDS):
                 raise KeepsDying(name=self.name, times=self.failures, status=status)
             say(f"The {self.name} process ended (status {status}); starting it again.")
@@ -59,6 +67,10 @@ class Child:
         if self.process is None and now >= self.next_start:
             self.process = subprocess.Popen(self.command, env=self.environ, stdin=subprocess.DEVNULL)
             self.started = now
+
+    def lived(self, seconds: float) -> bool:
+        """Return whether it has run for so long."""
+        return self.process is not None and time.monotonic() - self.started > seconds
 
     def stop(self) -> None:
         """Ask it to finish what it has begun."""
@@ -100,7 +112,10 @@ def run(demo: bool, host: str | None, port: int | None) -> None:
             # The worker's refunds go through the web process: it starts when that answers.
             for child in children if told else children[:1]:
                 child.tend()
-            if not told and _answers(settings):
+            children[1].well = children[1].lived(_STEADY_SECONDS)
+            web = children[0]
+            web.well = web.well or (web.process is not None and _answers(settings))
+            if not told and web.well:
                 told = True
                 say(f"Fissile is open at {settings.base_url}   (Ctrl-C ends it)")
             time.sleep(0.1 if not told else 0.25)

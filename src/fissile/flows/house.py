@@ -29,6 +29,7 @@ from fissile.infra.batcher import Batcher
 from fissile.infra.coalesce import Coalesced
 from fissile.infra.database import Database
 from fissile.infra.derived import Derived
+from fissile.infra.secrets import kept_secret
 from fissile.infra.settings import Settings
 
 _log = structlog.get_logger()
@@ -108,6 +109,7 @@ class House:
         self.products: Cache[UUID, ProductView] = Cache(self._load_product)
         self.sku_ids: Cache[str, UUID] = Cache(self._load_sku_id)
         self.plans: Cache[str, tuple[Plans, int]] = Cache(self._load_plans)
+        self.secrets: Cache[str, str] = Cache(self._load_secret)
         # Decisions that follow from the caches alone: a quote from its offers, a division of money from the plans too.
         self.quotes: Derived[Wanted, Quote] = Derived()
         self.splits: Derived[tuple[Wanted, bool], tuple[ItemLine, ...]] = Derived()
@@ -160,6 +162,10 @@ class House:
     async def _load_plans(self, _: str) -> tuple[Plans, int]:
         async with self.db.reading() as connection:
             return await load_plans(connection)
+
+    async def _load_secret(self, name: str) -> str | None:
+        async with self.db.reading() as connection:
+            return await kept_secret(connection, name=name)
 
     async def _listen(self) -> None:
         while True:

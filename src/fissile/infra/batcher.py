@@ -168,7 +168,7 @@ class Batcher(Generic[Item, Answer]):
                 self.sets += 1
                 answers = await self._call(connection, items)
             except Exception as error:
-                if _is_away(error) or connection.is_closed():
+                if is_away(error) or connection.is_closed():
                     connection.terminate()
                     self._connection = None
                     if lost and self._loop.time() >= until:
@@ -211,7 +211,8 @@ class Batcher(Generic[Item, Answer]):
             _fail(future, DatabaseAway(**away.details))
 
 
-def _is_away(error: Exception) -> bool:
+def is_away(error: BaseException | None) -> bool:
+    """Return whether an error says that the database cannot be reached now, rather than that it refused."""
     if isinstance(error, OSError | asyncpg.PostgresConnectionError):
         return True
     return getattr(error, "sqlstate", None) in _AWAY_STATES

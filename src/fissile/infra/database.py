@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 from sqlalchemy import Executable
 from sqlalchemy.engine import URL, RowMapping, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as TimeoutOfPool
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from fissile.infra.batcher import Busy, DatabaseAway, is_away
 
 APP_ROLE = "fissile_app"
 
@@ -40,19 +43,45 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """Open the one transaction of a flow: committed at the end, rolled back by any exception."""
-        async with self.engine.begin() as connection:
+        """
+        Open the one transaction of a flow: committed at the end, rolled back by any exception.
+
+        :raises Busy: if no connection came free in time
+        :raises DatabaseAway: if the database is lost; whether a commit on its way arrived, the same key tells
+        """
+        async with self._connected() as connection, connection.begin():
             yield connection
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """Open a read-only snapshot (repeatable read) for a view."""
-        async with self.engine.connect() as connection:
+        """
+        Open a read-only snapshot (repeatable read) for a view.
+
+        :raises Busy, DatabaseAway: as :meth:`transaction`
+        """
+        async with self._connected() as connection:
             await connection.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True, postgresql_deferrable=False
             )
             async with connection.begin():
                 yield connection
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[AsyncConnection]:
+        try:
+            connection = await self.engine.connect()
+        except TimeoutOfPool as error:
+            raise Busy(retry_after=1) from error
+        except (OSError, DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise DatabaseAway(retry_after=1) from error
+        try:
+            yield connection
+        except DBAPIError as error:
+            if error.connection_invalidated or is_away(error.orig):
+                raise DatabaseAway(retry_after=1) from error
+            raise
+        finally:
+            await connection.close()
 
     async def all(self, statement: Executable, parameters: dict[str, Any] | None = None) -> list[RowMapping]:
         """Return the rows of one reading statement, each by column name."""
@@ -66,14 +95,6 @@ class Database:
     async def close(self) -> None:
         """Close every pooled connection."""
         await self.engine.dispose()
-
-
-def database_url(settings_url: str, *, socket_dir: Path | None = None) -> str:
-    """Return the URL to use: the external one if it is set, else the embedded server's socket."""
-    if settings_url:
-        return settings_url
-    assert socket_dir is not None, "without an external URL there is an embedded server"
-    return f"postgresql://postgres@/fissile?host={socket_dir}"
 
 
 def with_database(url: str, name: str) -> str:

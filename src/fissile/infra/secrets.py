@@ -22,11 +22,17 @@ async def secret_named(connection: AsyncConnection, *, name: str, at: datetime, 
 
     Processes that ask at once get the same one: the losing insert waits for the winning one and does nothing.
     """
-    read = _READ.where(secrets.c.name == name)
-    found: str | None = (await connection.execute(read)).scalar_one_or_none()
+    found = await kept_secret(connection, name=name)
     if found is not None:
         return found
     made = f"{rng.getrandbits(_BITS):064x}"
     await connection.execute(_WRITE, {"name": name, "value": made, "created_at": at})
-    kept: str = (await connection.execute(read)).scalar_one()
+    kept = await kept_secret(connection, name=name)
+    assert kept is not None, "it was written a moment ago, and secrets are never deleted"
     return kept
+
+
+async def kept_secret(connection: AsyncConnection, *, name: str) -> str | None:
+    """Return the secret of this name, or None if nobody has asked for it yet."""
+    found: str | None = (await connection.execute(_READ.where(secrets.c.name == name))).scalar_one_or_none()
+    return found

@@ -14,6 +14,7 @@ from fissile.api.endpoint import FastEndpoint, Request, Response, json_response
 from fissile.api.front import Front
 from fissile.api.openapi import document_endpoint
 from fissile.flows.house import House
+from fissile.infra.batcher import DatabaseAway
 from fissile.infra.database import Database
 from fissile.infra.logs import set_up_logs
 from fissile.infra.server import reach_database
@@ -40,15 +41,25 @@ def endpoints(house: House) -> tuple[FastEndpoint, ...]:
     """Return every fast endpoint, the description of them included."""
 
     async def health(_: Request) -> Response:
-        async with asyncio.timeout(5), house.db.reading():
-            waiting = house.orders.waiting + house.visits.waiting + house.payments.waiting
-            return json_response(Health("ok", __version__, waiting))
+        try:
+            async with asyncio.timeout(5), house.db.reading():
+                waiting = house.orders.waiting + house.visits.waiting + house.payments.waiting
+                return json_response(Health("ok", __version__, waiting))
+        except TimeoutError as error:
+            raise DatabaseAway(retry_after=1) from error
 
     ours: Sequence[FastEndpoint] = (
         *shares.endpoints(house),
         *orders.endpoints(house),
         *payments.endpoints(house),
-        FastEndpoint(method="GET", path="/health", summary="Whether the house is open.", handler=health, answer=Health),
+        FastEndpoint(
+            method="GET",
+            path="/health",
+            summary="Whether the house is open.",
+            handler=health,
+            answer=Health,
+            problems=(DatabaseAway,),
+        ),
     )
     return (*ours, document_endpoint(lambda: _ABOUT, ours))
 
