@@ -14,11 +14,13 @@ from sqlalchemy import text
 
 from fissile.domain.catalogue import queries
 from fissile.domain.catalogue.model import Offer, ProductView
+from fissile.domain.catalogue.operations import Spoken, apply_rows
+from fissile.domain.catalogue.rules import parse_row
 from fissile.flows.import_catalogue import CatalogueSource, import_catalogue
 from fissile.infra.database import Database
 from fissile.infra.events import HOUSE, Actor
 from fissile.infra.mapping import MapUnreadable, MapWrong
-from fissile.infra.tabular import ColumnsMissing
+from fissile.infra.tabular import ColumnsMissing, Row
 from fissile.kernel.money import MINOR_MAX
 from tests.catalogue.conftest import Load, cells
 
@@ -291,6 +293,43 @@ class TestASecondImport:
         await listener.close()
 
         assert heard == ["fissile_catalogue"]
+
+
+class TestADryRun:
+    @pytest.mark.parametrize("dry_run", [True, False])
+    async def test_holds_no_stock_that_orders_wait_for(
+        self, db: Database, load: Load, at: datetime, rng: random.Random, dry_run: bool
+    ) -> None:
+        await load(HEAD + "A,p,Cup,,,,5,,3,,\n")
+        again = parse_row(Row(2, {"sku": "A", "title": "Beaker", "price": "6", "stock": "9"}))
+
+        async def an_order_waits() -> bool:
+            async with db.reading() as other:
+                waited = await other.execute(
+                    text(
+                        "SELECT count(*) FROM pg_locks WHERE relation = 'sku_stock'::regclass AND mode LIKE 'Row%'"
+                        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+                    )
+                )
+                return bool(waited.scalar_one())
+
+        async with db.engine.connect() as connection, connection.begin() as transaction:
+            applied = await apply_rows(
+                connection,
+                drafts=[again],
+                found_pictures={},
+                house_name="The house",
+                spoken=Spoken(),
+                dry_run=dry_run,
+                actor=HOUSE,
+                at=at,
+                rng=rng,
+            )
+            waits = await an_order_waits()
+            await transaction.rollback()
+
+        assert applied.updated == 1
+        assert waits is not dry_run
 
 
 class TestManyRows:

@@ -121,6 +121,7 @@ async def import_catalogue(
                         found_pictures=found,
                         house_name=source.house_name,
                         spoken=spoken,
+                        dry_run=dry_run,
                         actor=actor,
                         at=at,
                         rng=rng,

@@ -87,6 +87,7 @@ async def apply_rows(
     found_pictures: Mapping[str, UUID | str],
     house_name: str,
     spoken: Spoken,
+    dry_run: bool,
     actor: Actor,
     at: datetime,
     rng: Chance,
@@ -96,10 +97,11 @@ async def apply_rows(
 
     ``found_pictures`` has for each name that the rows use either the picture or the reason why there is none;
     such a row is loaded without it, and the product keeps the pictures that it has.
-    ``spoken`` is carried from chunk to chunk of one file.
+    ``spoken`` is carried from chunk to chunk of one file. A ``dry_run`` is rolled back at the end of its file, so it
+    holds the stock of no SKU until then: the orders of the whole house would wait for it.
     """
     await store.take_turn(connection)
-    chunk = await _Chunk.of(connection, drafts, found_pictures, house_name, spoken, actor, at, rng)
+    chunk = await _Chunk.of(connection, drafts, found_pictures, house_name, spoken, dry_run, actor, at, rng)
     for draft in drafts:
         chunk.take(draft)
     await chunk.write(connection)
@@ -121,6 +123,7 @@ class _Chunk:
         found_pictures: Mapping[str, UUID | str],
         house_name: str,
         spoken: Spoken,
+        dry_run: bool,
         actor: Actor,
         at: datetime,
         rng: Chance,
@@ -130,7 +133,7 @@ class _Chunk:
         products_found: list[ProductRow],
     ):
         self.found_pictures, self.house_name, self.spoken = found_pictures, house_name, spoken
-        self.actor, self.at, self.rng = actor, at, rng
+        self.dry_run, self.actor, self.at, self.rng = dry_run, actor, at, rng
         self.merchants, self.categories, self.skus = merchants_by_code, categories_by_path, skus_by_code
         self.products = {product.id: product for product in products_found}
         self.products_by_code = {(one.merchant_id, one.code): one for one in products_found}
@@ -156,6 +159,7 @@ class _Chunk:
         found_pictures: Mapping[str, UUID | str],
         house_name: str,
         spoken: Spoken,
+        dry_run: bool,
         actor: Actor,
         at: datetime,
         rng: Chance,
@@ -165,8 +169,8 @@ class _Chunk:
         merchant_ids = [merchant.id for merchant in by_code.values()]
         paths = {rules.category_path(one.category[: depth + 1]) for one in drafts for depth in range(len(one.category))}
         by_path = await store.categories_by_path(connection, paths=sorted(paths))
-        found_skus = await store.locked_skus_by_code(
-            connection, merchant_ids=merchant_ids, codes=sorted({one.sku for one in drafts})
+        found_skus = await store.skus_by_code(
+            connection, merchant_ids=merchant_ids, codes=sorted({one.sku for one in drafts}), locked=not dry_run
         )
         found_products = await store.products_with_siblings(
             connection,
@@ -178,6 +182,7 @@ class _Chunk:
             found_pictures=found_pictures,
             house_name=house_name,
             spoken=spoken,
+            dry_run=dry_run,
             actor=actor,
             at=at,
             rng=rng,
@@ -517,7 +522,8 @@ class _Chunk:
         ]
         changed = [_stock_update(sku) for id, sku in self.changed_stock.items() if id not in self.new_skus]
         await _many(connection, sku_stock.insert(), new)
-        await _many(connection, store.UPDATE_STOCK, changed)
+        # A SKU stands once in a file, so no later row of a dry run reads what is left out here.
+        await _many(connection, store.UPDATE_STOCK, [] if self.dry_run else changed)
         await _many(connection, stock_movements.insert(), self.movements)
 
 

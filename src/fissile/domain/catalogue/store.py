@@ -217,16 +217,21 @@ async def categories_by_path(connection: AsyncConnection, *, paths: Sequence[str
 async def locked_skus(connection: AsyncConnection, *, sku_ids: Sequence[UUID]) -> list[SkuRow]:
     """Lock the stock of these SKUs in id order, then read what stands there now."""
     await connection.execute(_LOCK_STOCK, {"sku_ids": list(sku_ids)})
+    return await _skus(connection, sku_ids=sku_ids)
+
+
+async def _skus(connection: AsyncConnection, *, sku_ids: Sequence[UUID]) -> list[SkuRow]:
     found = await connection.execute(_SKUS, {"sku_ids": list(sku_ids)})
     return [SkuRow(**{**row, "options": options_from(row["options"])}) for row in found.mappings()]
 
 
-async def locked_skus_by_code(
-    connection: AsyncConnection, *, merchant_ids: Sequence[UUID], codes: Sequence[str]
+async def skus_by_code(
+    connection: AsyncConnection, *, merchant_ids: Sequence[UUID], codes: Sequence[str], locked: bool
 ) -> dict[tuple[UUID, str], SkuRow]:
-    """As :func:`locked_skus`, by merchant and code."""
+    """As :func:`locked_skus`, by merchant and code; without ``locked`` orders need not wait for this transaction."""
     found = await connection.execute(_SKU_IDS, {"merchant_ids": list(merchant_ids), "codes": list(codes)})
-    rows = await locked_skus(connection, sku_ids=[row.id for row in found])
+    sku_ids = [row.id for row in found]
+    rows = await (locked_skus if locked else _skus)(connection, sku_ids=sku_ids)
     return {(row.merchant_id, row.code): row for row in rows}
 
 
