@@ -66,6 +66,48 @@ class TestForms:
 
         assert answer.status_code == 403
 
+    async def test_of_a_stranger_is_not_read_if_it_is_large(self, shop: Shop) -> None:
+        browser = shop.browser()
+        kind = {"content-type": "application/x-www-form-urlencoded"}
+
+        plain = await browser.post("/language", content=b"a&" * 40_000, headers=kind)
+        parts = await browser.post("/language", data={"lang": "en"}, files={"file": ("a.csv", b"a" * 70_000)})
+
+        assert (plain.status_code, parts.status_code) == (413, 413)
+
+    async def test_of_a_file_is_read_in_parts_only(self, shop: Shop) -> None:
+        browser = await shop.signed_in("operator")
+        page = (await browser.get("/operator/import")).text
+        fields = {"_form": field_of(page, "_form")}
+        rows = "sku,title,price\n" + "".join(f"N{n},A long enough title,1.00\n" for n in range(3_000))
+
+        plain = await browser.post("/operator/import", data=fields | {"rows": rows})
+        name = "𠀀" * 80 + ".csv"
+        parts = await browser.post("/operator/import", data=fields, files={"file": (name, rows.encode())})
+
+        assert (plain.status_code, parts.status_code) == (413, 200)
+        folders = [one for one in (shop.house.settings.home / "uploads").rglob("*") if one.is_dir()]
+        assert [one.stat().st_mode & 0o777 for one in (shop.house.settings.home / "uploads", *folders)] == [0o700] * 2
+
+    async def test_in_no_charset_that_there_is_is_refused(self, shop: Shop) -> None:
+        body = b'--b\r\nContent-Disposition: form-data; name="_form"\r\n\r\n\xff\xfe\r\n--b--'
+
+        answer = await shop.browser().post(
+            "/language", content=body, headers={"content-type": "multipart/form-data; boundary=b"}
+        )
+
+        assert answer.status_code == 403
+
+    async def test_goes_on_without_its_zero_characters(self, shop: Shop) -> None:
+        answer = await send(shop.browser(), page="/sign-in", to="/language", lang="en", next="/\x00c")
+
+        assert (answer.status_code, answer.headers["location"]) == (303, "/c")
+
+    async def test_leads_to_an_address_of_any_letters(self, shop: Shop) -> None:
+        answer = await send(shop.browser(), page="/sign-in", to="/language", lang="en", next="/茶")
+
+        assert (answer.status_code, answer.headers["location"]) == (303, "/%E8%8C%B6")
+
     async def test_from_another_site_is_refused(self, shop: Shop) -> None:
         browser = await shop.signed_in("promoter")
         token = field_of((await browser.get("/orders")).text, "_form")

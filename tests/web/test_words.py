@@ -99,7 +99,10 @@ class TestAsking:
         assert locale_of(wanted=("xx",), accept_language="fr, zh-HK;q=0.5", default="en") == "zh_CN"
         assert locale_of(wanted=(), accept_language="fr", default="zh_CN") == "zh_CN"
 
-    @pytest.mark.parametrize("path", ["//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nb", ""])
+    @pytest.mark.parametrize(
+        "path",
+        ["//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nb", "/\t/evil.example", "/\x00", ""],
+    )
     def test_only_paths_of_this_site_are_followed(self, path: str) -> None:
         assert safe_path(path, otherwise="/") == "/"
 

@@ -174,9 +174,9 @@ class Form:
         self.fields = fields
 
     def get(self, name: str, otherwise: str = "") -> str:
-        """Return a field without the blanks around it."""
+        """Return a field without the blanks around it, and without zero characters, which no database takes."""
         value = self.fields.get(name, otherwise)
-        return value.strip() if isinstance(value, str) else otherwise
+        return value.replace("\x00", "").strip() if isinstance(value, str) else otherwise
 
     def whole(self, name: str, *, low: int, high: int) -> int:
         """

@@ -22,6 +22,7 @@ from fissile.web.manage_catalogue import WRITERS
 from fissile.web.page import page
 
 _NAME = re.compile(r"[^\w.-]+")
+_FILE_BYTES = 12_000_000  # a catalogue of some fifty thousand rows
 _ROWS_SHOWN = 4_000  # pasted rows of at most this many letters come back into their box
 
 
@@ -31,7 +32,7 @@ async def import_page(request: PageRequest) -> Response[str]:
     return _shown(asker_of(request))
 
 
-@post("/operator/import", opt={"roles": WRITERS}, status_code=200)
+@post("/operator/import", opt={"roles": WRITERS}, status_code=200, request_max_body_size=_FILE_BYTES)
 async def send_import(request: PageRequest) -> Response[str]:
     """
     Check the file and keep it, or load the one that was checked.
@@ -91,7 +92,9 @@ async def _kept(asker: Asker, fields: dict[str, Any]) -> Path:
     """Write what was sent into the person's folder in place of what was there."""
     upload, pasted = fields.get("file"), str(fields.get("rows", ""))
     if isinstance(upload, UploadFile) and upload.filename:
-        name, content = _NAME.sub("_", upload.filename)[-80:].lstrip("."), await upload.read()
+        # The end of the name, whose letters may have four bytes each: file systems take 255.
+        tail = _NAME.sub("_", upload.filename).encode()[-200:].decode(errors="ignore")
+        name, content = tail.lstrip("."), await upload.read()
     else:
         name, content = "rows.csv", pasted.encode()
     if not content.strip():
@@ -121,7 +124,8 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _write(folder: Path, name: str, content: bytes) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
+    for one in (folder.parent, folder):
+        one.mkdir(mode=0o700, parents=True, exist_ok=True)
     for old in _files(folder):
         old.unlink()
     # Whole or not at all: written aside, then renamed.

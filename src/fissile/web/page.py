@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import MediaType, Response
 
+from fissile.api.endpoint import location
 from fissile.domain.shares import rules as shares
 from fissile.kernel.errors import Refusal
 from fissile.kernel.ids import public_id
@@ -46,7 +47,7 @@ def go(path: str, *, note: str = "") -> Response[None]:
     assert not note or note in NOTES, "every note has its text"
     if note:
         path += ("&" if "?" in path else "?") + f"note={note}"
-    return Response(None, status_code=303, headers={"Location": path})
+    return Response(None, status_code=303, headers={"Location": location(path)[1].decode("ascii")})
 
 
 def refused_page(asker: Asker, refusal: Refusal, *, status: int, back: str) -> Response[str]:
