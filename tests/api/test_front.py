@@ -254,6 +254,8 @@ class TestProblems:
             (b"{", WRITE, 400, "malformed_body"),
             (b'{"currency": "\xff"}', WRITE, 400, "malformed_body"),
             (b"", WRITE, 400, "malformed_body"),
+            (b'{"unknown": 1, rubbish', WRITE, 400, "malformed_body"),
+            (b'{"unknown": ' + b"[" * 30_000 + b"]" * 30_000 + b"}", WRITE, 400, "malformed_body"),
             (b"[]", WRITE, 422, "invalid_body"),
             (wish(), {"Content-Type": "application/json"}, 400, "idempotency_key_missing"),
             (wish(), {**WRITE, "Idempotency-Key": ""}, 400, "idempotency_key_missing"),

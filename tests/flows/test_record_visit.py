@@ -29,6 +29,17 @@ WINDOW = timedelta(minutes=30)
 
 
 class TestRecordVisit:
+    async def test_a_zero_character_makes_no_token(self, shop: Shop) -> None:
+        with pytest.raises(CodeMistyped):
+            await record_visit(
+                shop.house,
+                token="a\x00b",
+                form="link",
+                visitor_id=new_id(at=shop.at, rng=shop.rng),
+                at=shop.at,
+                rng=shop.rng,
+            )
+
     async def test_counts_a_visitor_once_in_a_window(self, shop: Shop) -> None:
         share = await shop.share()
         visitor = new_id(at=shop.at, rng=shop.rng)

@@ -27,13 +27,21 @@ def decode(body: bytes, wanted: type[Wanted]) -> Wanted:
     :raises InvalidBody: with every field that does not fit
     """
     try:
+        return _decoded(body, wanted)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MalformedBody(reason=str(error)) from error
+    except RecursionError as error:
+        raise MalformedBody(reason="it is nested too deeply") from error
+
+
+def _decoded(body: bytes, wanted: type[Wanted]) -> Wanted:
+    try:
         result: Wanted = _decoder(wanted).decode(body)
     except msgspec.ValidationError as error:
+        # The first wrong field ended the reading: what stands behind it need not even be JSON.
         found = list(_errors(msgspec.json.decode(body), wanted, "#"))
         # What only the whole can tell (a struct's own check) is found by nobody else.
         raise InvalidBody(errors=found or [_field_error(error, "#")]) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise MalformedBody(reason=str(error)) from error
     return result
 
 
