@@ -64,6 +64,14 @@ class TestCredit:
         assert decided.winner == before
         assert [one.reason for one in decided.touches] == ["self_purchase", "last_touch"]
 
+    def test_a_purchase_with_ones_own_cookie_is_ones_own(self) -> None:
+        opened = Touch(UUID(int=1), ANNA, AT - timedelta(hours=1), own=True)
+        given_with_the_order = a_touch(ago=timedelta(0))
+
+        decided = credit(touches=[opened, given_with_the_order], rule=RULE, buyer_id=None, at=AT)
+
+        assert (decided.winner, [one.reason for one in decided.touches]) == (None, ["self_purchase"])
+
     def test_unless_the_rule_allows_it(self) -> None:
         own = a_touch(ago=timedelta(hours=1))
         allowing = Rule(window=RULE.window, self_purchase=True)

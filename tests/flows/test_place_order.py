@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from fissile.domain.members.operations import tie_visitor
 from fissile.domain.orders.errors import (
     BadQuantity,
     EmptyOrder,
@@ -20,6 +21,7 @@ from fissile.domain.orders.errors import (
     SeveralMerchants,
     SkuNotOffered,
     SoldOut,
+    TotalTooLarge,
 )
 from fissile.domain.orders.model import Contact
 from fissile.domain.shares.errors import CodeMistyped, ShareUnknown
@@ -32,6 +34,7 @@ from fissile.flows.record_visit import record_visit
 from fissile.infra.events import HOUSE
 from fissile.kernel.ids import new_id
 from fissile.kernel.money import Money
+from fissile.views.audit import run_audit
 
 from .conftest import Shop
 
@@ -51,6 +54,18 @@ class TestPlaceOrder:
 
         assert refused.value.details["available"] == 0
         assert await shop.stock("cup") == (5, 5)
+
+    async def test_takes_no_more_money_than_the_ledger_can_add_up(self, shop: Shop) -> None:
+        await change_offer(
+            shop.house.db, sku_id=shop.skus["song"], price_minor=10**15, actor=HOUSE, at=shop.at, rng=shop.rng
+        )
+        shop.house.forget()
+
+        placed = await shop.order("song", 1)
+
+        assert placed.total == Money(10**15, "CNY")
+        with pytest.raises(TotalTooLarge):
+            await shop.order("song", 2)
 
     async def test_sells_what_is_not_counted_without_end(self, shop: Shop) -> None:
         await shop.order("song", 10_000)
@@ -257,6 +272,21 @@ class TestCredit:
         await shop.order(share_token=share.token, member_id=shop.promoter.member_id)
 
         assert await shop.rows("SELECT reason FROM order_touches") == [("self_purchase",)]
+
+    async def test_signing_out_makes_ones_own_purchase_nobody_elses(self, shop: Shop) -> None:
+        share, cookie = await shop.share(), new_id(at=shop.at, rng=shop.rng)
+        assert shop.promoter.member_id is not None
+        async with shop.house.db.transaction() as connection:
+            await tie_visitor(connection, visitor_id=cookie, member_id=shop.promoter.member_id, at=shop.at)
+        await record_visit(
+            shop.house, token=share.token, form="link", visitor_id=cookie, at=shop.at - timedelta(hours=1), rng=shop.rng
+        )
+
+        await shop.order(visitor_id=cookie)
+
+        assert await shop.rows("SELECT reason FROM order_touches") == [("self_purchase",)]
+        assert await shop.rows("SELECT credit_promoter_id FROM orders") == [(None,)]
+        assert (await run_audit(shop.house.db)).findings == ()
 
     async def test_a_typo_is_told_and_an_unknown_share_too(self, shop: Shop) -> None:
         share = await shop.share()

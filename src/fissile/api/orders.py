@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import msgspec
@@ -24,6 +24,7 @@ from fissile.domain.orders.errors import (
     SkuNotOffered,
     SoldOut,
     TooManyLines,
+    TotalTooLarge,
 )
 from fissile.domain.orders.model import Contact, PlacedOrder
 from fissile.domain.shares.errors import CodeMistyped, CodeNotFound, ShareUnknown
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from fissile.flows.house import House
 
 _CHANCE = SystemChance()
+_TEXT = "^[^\\x00]*$"  # the database takes no zero characters
 _REPLAYED = (b"idempotent-replayed", b"true")
 
 
@@ -51,10 +53,10 @@ class OrderLine(msgspec.Struct, forbid_unknown_fields=True):
 class OrderContact(msgspec.Struct, forbid_unknown_fields=True):
     """Whom to send it to."""
 
-    name: str
-    phone: str = ""
-    email: str = ""
-    address: str = ""
+    name: Annotated[str, msgspec.Meta(max_length=80, pattern=_TEXT)]
+    phone: Annotated[str, msgspec.Meta(max_length=40, pattern=_TEXT)] = ""
+    email: Annotated[str, msgspec.Meta(max_length=200, pattern=_TEXT)] = ""
+    address: Annotated[str, msgspec.Meta(max_length=400, pattern=_TEXT)] = ""
 
 
 class OrderRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -136,6 +138,7 @@ def endpoints(house: House) -> Sequence[FastEndpoint]:
                 SkuNotOffered,
                 SeveralMerchants,
                 NothingToPay,
+                TotalTooLarge,
                 BadAmount,
                 CodeNotFound,
                 CodeMistyped,

@@ -114,6 +114,7 @@ STATUS: dict[str, int] = {
     "sku_ambiguous": 422,
     "stock_unchanged": 422,
     "too_many_lines": 422,
+    "total_too_large": 422,
     "unknown_currency": 422,
     "unknown_locale": 422,
     "unknown_role": 422,

@@ -592,7 +592,8 @@ SELECT 'order_touches', t.order_id || '/' || t.share_id,
     OR (t.reason IN ('last_touch', 'earlier_touch') AND o.placed_at - t.touched_at > {_WINDOW})
     OR (t.reason = 'outside_window' AND o.placed_at - t.touched_at <= {_WINDOW})
     OR (t.reason IN ('last_touch', 'earlier_touch') AND t.promoter_id = o.member_id)
-    OR (t.reason = 'self_purchase' AND t.promoter_id IS DISTINCT FROM o.member_id)
+    OR (t.reason = 'self_purchase' AND t.promoter_id IS DISTINCT FROM o.member_id AND NOT EXISTS (
+          SELECT FROM visitor_members m WHERE m.visitor_id = o.visitor_id AND m.member_id = t.promoter_id))
     OR (t.reason = 'earlier_touch' AND
         (w.touched_at IS NULL OR (t.touched_at, t.share_id) > (w.touched_at, w.share_id)))
 """,

@@ -18,6 +18,7 @@ class Touch:
     promoter_id: UUID
     touched_at: datetime
     open: bool = True  # False: the share was paused, revoked or expired when the order was placed with it
+    own: bool = False  # True: its promoter has signed in with the cookie that the order comes with
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from datetime import datetime
 from uuid import UUID
 
@@ -16,13 +16,16 @@ def credit(*, touches: Iterable[Touch], rule: Rule, buyer_id: UUID | None, at: d
     Return who gets the credit for an order placed ``at``: the last touch within the window.
 
     The window includes its first moment (a touch exactly ``rule.window`` ago counts). Of touches of the same
-    moment the one whose share is younger (greater id) wins. A promoter's own purchase brings no credit unless
-    the rule says so, and then the touch before it may win.
+    moment the one whose share is younger (greater id) wins. A promoter's own purchase, or one with the
+    promoter's own cookie, brings no credit unless the rule says so, and then the touch before it may win.
 
     Source: docs/decisions/0005-attribution.md
     """
     latest: dict[UUID, Touch] = {}
+    buyers = {buyer_id}
     for touch in touches:
+        if touch.own:
+            buyers.add(touch.promoter_id)
         known = latest.get(touch.share_id)
         if known is None or (touch.touched_at, touch.open) > (known.touched_at, known.open):
             latest[touch.share_id] = touch
@@ -30,7 +33,7 @@ def credit(*, touches: Iterable[Touch], rule: Rule, buyer_id: UUID | None, at: d
     winner: Touch | None = None
     judged = []
     for touch in ordered:
-        refused = _refused(touch, rule=rule, buyer_id=buyer_id, at=at)
+        refused = _refused(touch, rule=rule, buyers=buyers, at=at)
         if refused is None and winner is None:
             winner = touch
             judged.append(JudgedTouch(touch, True, "last_touch"))
@@ -41,11 +44,11 @@ def credit(*, touches: Iterable[Touch], rule: Rule, buyer_id: UUID | None, at: d
     return Credit(None, rule.name, "no_valid_touch" if judged else "no_touch", tuple(judged))
 
 
-def _refused(touch: Touch, *, rule: Rule, buyer_id: UUID | None, at: datetime) -> Reason | None:
+def _refused(touch: Touch, *, rule: Rule, buyers: Set[UUID | None], at: datetime) -> Reason | None:
     if not touch.open:
         return "share_not_open"
     if at - touch.touched_at > rule.window:
         return "outside_window"
-    if touch.promoter_id == buyer_id and not rule.self_purchase:
+    if touch.promoter_id in buyers and not rule.self_purchase:
         return "self_purchase"
     return None

@@ -41,6 +41,10 @@ class NothingToPay(Refusal):
     """This order would cost nothing: free goods are not sold through a checkout."""
 
 
+class TotalTooLarge(Refusal):
+    """This order would cost more than {most}: order less at once."""
+
+
 class QuoteChanged(Refusal):
     """The total has changed from {shown} to {total}: look at it again before you order."""
 

@@ -16,9 +16,10 @@ from fissile.domain.orders.errors import (
     SeveralMerchants,
     SkuNotOffered,
     TooManyLines,
+    TotalTooLarge,
 )
 from fissile.domain.orders.model import LINES_MAX, QUANTITY_MAX, Contact, Quote, QuoteLine
-from fissile.kernel.money import Money
+from fissile.kernel.money import MINOR_MAX, Money
 
 
 def wanted_quantities(lines: Sequence[tuple[UUID, int]]) -> dict[UUID, int]:
@@ -50,6 +51,7 @@ def quote(*, wanted: Mapping[UUID, int], offers: Mapping[UUID, Offer | None]) ->
     :raises SkuNotOffered: if one is not listed (its product and merchant included)
     :raises SeveralMerchants: if they are not all of one merchant
     :raises NothingToPay: if the total would be zero
+    :raises TotalTooLarge: if it would be above ten trillion, where sums of orders leave what the ledger holds
     """
     lines: list[QuoteLine] = []
     merchant: tuple[UUID, str] | None = None
@@ -75,6 +77,8 @@ def quote(*, wanted: Mapping[UUID, int], offers: Mapping[UUID, Offer | None]) ->
     made = Quote(merchant_id=merchant[0], currency=merchant[1], lines=tuple(lines))
     if made.total.minor == 0:
         raise NothingToPay()
+    if made.total.minor > MINOR_MAX:
+        raise TotalTooLarge(most=f"{Money(MINOR_MAX, made.currency).major():f} {made.currency}")
     return made
 
 
