@@ -21,7 +21,6 @@ events = Table(
     Column("data", JSONB(), nullable=False),  # ids, counts and amounts only: nothing about a person
     comment="One row for each change of state; append-only.",
 )
-Index("events_tx_idx", events.c.tx)  # the exporter's watermark
 Index("events_subject_id_idx", events.c.subject_id)  # the history of one thing
 
 audit_log = Table(

@@ -65,7 +65,6 @@ Index(
     orders.c.placed_at,
     postgresql_where=text("member_id IS NOT NULL"),
 )
-Index("orders_visitor_id_idx", orders.c.visitor_id)  # a guest's orders
 Index("orders_merchant_id_idx", orders.c.merchant_id, orders.c.placed_at)
 Index(
     "orders_credit_promoter_id_idx",

@@ -79,8 +79,6 @@ CREATE TABLE events (
 -- next statement
 CREATE INDEX events_subject_id_idx ON events (subject_id);
 -- next statement
-CREATE INDEX events_tx_idx ON events (tx);
--- next statement
 COMMENT ON TABLE events IS 'One row for each change of state; append-only.';
 -- next statement
 CREATE TABLE gateway_messages (
@@ -279,8 +277,6 @@ CREATE INDEX orders_merchant_id_idx ON orders (merchant_id, placed_at);
 -- next statement
 CREATE INDEX orders_reserved_until_idx ON orders (reserved_until) WHERE state = 'placed';
 -- next statement
-CREATE INDEX orders_visitor_id_idx ON orders (visitor_id);
--- next statement
 CREATE TABLE payments (
 	id UUID NOT NULL, 
 	order_id UUID NOT NULL, 
@@ -374,7 +370,7 @@ CREATE TABLE visits (
 	CONSTRAINT visits_opens_check CHECK (opens > 0 AND last_at >= first_at)
 );
 -- next statement
-CREATE INDEX visits_visitor_id_idx ON visits (visitor_id, last_at);
+CREATE INDEX visits_visitor_id_idx ON visits (visitor_id);
 -- next statement
 COMMENT ON TABLE visits IS 'Once per visitor and window; last_at is the touch that attribution sees.';
 -- next statement
