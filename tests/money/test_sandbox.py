@@ -94,6 +94,27 @@ class TestVerify:
         with pytest.raises(WebhookUnreadable):
             read(SignedMessage(signed.headers | {"webhook-signature": signature}, body), now=at)
 
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            (b'"amount_minor":1000', b'"amount_minor":0'),
+            (b'"amount_minor":1000', b'"amount_minor":-1000'),
+            (b'"amount_minor":1000', b'"amount_minor":1000000000000001'),
+            (b'"CNY"', b'"ZZZ"'),
+            (b'"sbx_', b'"\\u0000'),
+            (b"payment.succeeded", b"refund.succeeded"),
+        ],
+    )
+    def test_tells_a_signed_message_that_no_ledger_takes(
+        self, signed: SignedMessage, at: datetime, old: bytes, new: bytes
+    ) -> None:
+        body = signed.body.replace(old, new)
+        signature = messages._signature(SECRET, signed.headers["webhook-id"], int(at.timestamp()), body)
+        assert body != signed.body
+
+        with pytest.raises(WebhookUnreadable):
+            read(SignedMessage(signed.headers | {"webhook-signature": signature}, body), now=at)
+
     def test_takes_one_right_signature_of_several(self, signed: SignedMessage, at: datetime) -> None:
         several = f"v1,AAAA v2,x {signed.headers['webhook-signature']}"
 

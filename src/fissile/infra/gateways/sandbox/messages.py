@@ -7,6 +7,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
@@ -21,6 +22,7 @@ from fissile.infra.gateways.model import (
 )
 from fissile.kernel.errors import Refusal
 from fissile.kernel.ids import named_id, parse_public_id, public_id
+from fissile.kernel.money import MINOR_MAX, minor_digits
 
 NAME = "sandbox"
 WINDOW_SECONDS = 300  # as Standard Webhooks recommends
@@ -28,8 +30,8 @@ WINDOW_SECONDS = 300  # as Standard Webhooks recommends
 
 class _Data(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     order: str
-    payment: str
-    amount_minor: int
+    payment: Annotated[str, msgspec.Meta(max_length=100, pattern="^[!-~]+$")]
+    amount_minor: Annotated[int, msgspec.Meta(ge=1, le=MINOR_MAX)]
     currency: str
     occurred_at: datetime
     refund: str | None = None
@@ -115,6 +117,9 @@ def _read(message_id: str, body: bytes) -> GatewayMessage:
     try:
         read = msgspec.json.decode(body, type=_Body)
         data = read.data
+        minor_digits(data.currency)  # the ledger would open accounts in it that no page can show
+        if read.type == "refund.succeeded" and data.refund is None:
+            raise WebhookUnreadable(gateway=NAME, reason="it names no refund")
         return GatewayMessage(
             gateway=NAME,
             message_id=message_id,
@@ -127,7 +132,9 @@ def _read(message_id: str, body: bytes) -> GatewayMessage:
             currency=data.currency,
             occurred_at=data.occurred_at.astimezone(UTC),
         )
-    except (msgspec.MsgspecError, Refusal) as error:
+    except WebhookUnreadable:
+        raise
+    except (msgspec.MsgspecError, OverflowError, Refusal) as error:
         raise WebhookUnreadable(gateway=NAME, reason=str(error)) from error
 
 
