@@ -23,12 +23,16 @@ class TestDatabase:
 
     async def test_a_connection_that_is_cut_in_the_middle_is_away(self, db: Database, database_url: str) -> None:
         owner = await asyncpg.connect(**asyncpg_args(database_url))
-        with pytest.raises(DatabaseAway):
+
+        async def cut() -> None:
             async with db.transaction() as connection:
                 pid = (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
                 await owner.execute("SELECT pg_terminate_backend($1)", pid)
                 await asyncio.sleep(0.2)
                 await connection.execute(text("SELECT 1"))
+
+        with pytest.raises(DatabaseAway):
+            await cut()
         await owner.close()
 
         assert (await db.all(text("SELECT 1 AS one")))[0]["one"] == 1
@@ -40,6 +44,7 @@ class TestDatabase:
     async def test_no_free_connection_is_busy(self, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         database = Database(url=database_url, pool=1)
         monkeypatch.setattr(database.engine.pool, "_timeout", 0.2)
+
         async with database.reading():
             with pytest.raises(Busy):
                 await database.all(text("SELECT 1"))
