@@ -15,6 +15,7 @@ from fissile.domain.gate.verdicts import Verdict, judge, sentence
 PASSPHRASES = [
     "复制这条信息￥zjHn0ofLJFg￥后打开👉手淘👈",
     "【夏季新款长裙】http://m.tb.cn/h.32ctbMU 点击链接，再选择浏览器咑閞；或復·制这段描述€AXG4bZGYwFa€后到淘♂寳♀",
+    "复制整段信息，打开👉手机天猫👈，即可查看:【T恤】(未安装点这里：http://yukhj.com/s/HKvLP?tm=2d6aaf )🔑喵口令🔑",
 ]
 PRICES = ["衬衫一件￥99，两件￥188，要的话我帮你带", "￥99", "今天特价 ¥19.90 一斤，两斤 ¥35"]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fissile.domain.gate.model import Code, Contact, Disguise, Dropped, Facts, Inducement, Link, Post
+from fissile.domain.gate.model import Code, Contact, CueWord, Disguise, Dropped, Facts, Inducement, Link, Post
 from fissile.domain.gate.rulebooks.compile import compile_rulebook
 from fissile.domain.gate.rulebooks.model import FORMS, SURFACES, Rulebook
 from fissile.domain.gate.verdicts import PostWrong, judge, sentence, to_json
@@ -105,6 +105,14 @@ class TestJudge:
         rulebook = a_rulebook(a_rule("a", more='covers = { forms = ["code"] }'))
 
         assert verdict_of(rulebook, Facts(codes=(A_CODE,)), form="link") == "block"
+
+    def test_calls_a_text_that_is_to_be_copied_a_code(self) -> None:
+        rule = a_rule("a", when="text_size > 0", spare="", more='covers = { forms = ["code"] }')
+        to_copy = (CueWord("复制", 0, 2), CueWord("打开", 2, 4))
+
+        assert verdict_of(a_rulebook(rule), Facts(cues=to_copy), text="复制打开") == "block"
+        assert verdict_of(a_rulebook(rule), Facts(cues=to_copy[:1]), text="复制打开") == "allow"
+        assert verdict_of(a_rulebook(rule), Facts(), text="复制打开") == "allow"
 
     def test_calls_a_comment_one_by_its_surface(self) -> None:
         rule = a_rule("a", when="text_size > 0", spare="", more='covers = { forms = ["comment"] }')

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fissile.domain.gate.facts import read
+from fissile.domain.gate.rulebooks import shelf
 from fissile.domain.gate.rulebooks.mistakes import RulebookMistakesError
 from fissile.domain.gate.rulebooks.shelf import NoSuchRulebookError, choose, compiled, editions, shipped
+from fissile.domain.gate.rulebooks.words import known_words
 
 WECHAT = ["2014-12-30", "2016-04-12", "2018-05-18", "2018-05-21", "2019-10-18", "2025-10-23"]
 
@@ -77,6 +81,18 @@ class TestChoose:
         assert before.version <= after.version
 
 
+class TestKnownWords:
+    def test_hold_whatever_the_examples_are_read_as(self) -> None:
+        words = known_words()
+        rules = [rule for one in editions() for rule in shipped(one.label).rules]
+
+        for example in (one for rule in rules for one in (*rule.must_match, *rule.must_not_match)):
+            facts = read(example.text)
+            assert words["platform"].issuperset(one.platform for one in facts.codes)
+            assert words["platform"].issuperset(one.platform or "" for one in facts.links)
+            assert words["category"].issuperset(one.category for one in facts.inducements)
+
+
 class TestShipped:
     @pytest.mark.parametrize("label", [one.label for one in editions()])
     def test_has_no_mistakes_and_a_source_for_each_scan(self, label: str) -> None:
@@ -109,6 +125,18 @@ class TestShipped:
 
 
 class TestCompiled:
+    def test_knows_the_words_of_the_reader(self) -> None:
+        house = (Path(shelf.__file__).parent / "shipped" / "house-2026-01-01.toml").read_text(encoding="utf-8")
+        slips = house.replace('c.platform != "fissile"', 'c.platform != "fisile"').replace('"coercion"', '"coerction"')
+
+        with pytest.raises(RulebookMistakesError) as caught:
+            compiled(data=slips.encode(), name="mine.toml")
+
+        assert [(one.message, one.hint) for one in caught.value.mistakes][:2] == [
+            ("platform is never “fisile”.", "did you mean fissile?"),
+            ("category is never “coerction”.", "did you mean coercion?"),
+        ]
+
     def test_tells_where_a_file_is_not_utf8(self) -> None:
         with pytest.raises(RulebookMistakesError) as caught:
             compiled(data='name = "规则"\nnetwork = "é'.encode() + b'\xe9"\n', name="mine.toml")

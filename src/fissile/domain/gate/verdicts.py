@@ -181,7 +181,7 @@ def _quiet_key(post: Post, facts: Facts, surface: str, rules: tuple[Rule, ...]) 
         reads = rule.condition.reads
         if not _BOUNDLESS.isdisjoint(reads) or (facts.cues and "cues" in reads):
             return ()
-    return (surface, post.surface, post.form, facts.reader)
+    return (surface, post.surface, post.form, facts.reader, *forms_of(post=post, facts=facts))
 
 
 _NOTHING_DROPPED = Dropped()

@@ -113,8 +113,9 @@ def compiled(*, data: bytes, name: str) -> Rulebook:
     # Loaded here: a process that never asks the Gate does not carry CEL and the reader's tables.
     from fissile.domain.gate import facts
     from fissile.domain.gate.rulebooks.compile import compile_rulebook
+    from fissile.domain.gate.rulebooks.words import known_words
 
-    return compile_rulebook(text=text, name=name, read=facts.read, words={})
+    return compile_rulebook(text=text, name=name, read=facts.read, words=known_words())
 
 
 def _folder() -> Traversable:
