@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import date
 
 import msgspec
@@ -299,6 +301,17 @@ class TestSameFacts:
         order = ["allow", "limit", "review", "block"]
         assert verdict.verdict == max((one.action for one in verdict.rules), key=order.index, default="allow")
         assert [one.id for one in verdict.rules] == sorted(one.id for one in verdict.rules)
+
+
+class TestImport:
+    def test_loads_neither_cel_nor_parser_nor_scanner(self) -> None:
+        # The web process imports verdicts; it grows only once somebody asks the Gate.
+        program = (
+            "import sys, fissile.domain.gate.verdicts, fissile.domain.gate.rulebooks.shelf, fissile.cli.gate_command\n"
+            "print({'cel_expr_python', 'google.protobuf', 'tree_sitter', 'hyperscan', 'pypinyin'} & set(sys.modules))"
+        )
+
+        assert subprocess.check_output([sys.executable, "-c", program], text=True).strip() == "set()"
 
 
 class TestRulebook:

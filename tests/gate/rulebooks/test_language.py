@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fissile.domain.gate.model import Code, CueWord, Facts, Link, Post
@@ -169,6 +169,8 @@ class TestHanging:
 
 class TestAnything:
     @given(st.text(max_size=60))
+    @example("text == '\ud800'")
+    @example("text == '\0'")
     def test_is_compiled_or_refused(self, source: str) -> None:
         assert all(one.line >= 1 and one.column >= 1 and one.hint for one in problems(source))
 

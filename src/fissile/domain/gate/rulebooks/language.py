@@ -33,6 +33,7 @@ _PACKAGE = "fissile"
 _SCALARS = {"string": "TYPE_STRING", "int": "TYPE_INT64", "bool": "TYPE_BOOL"}
 _SEARCHES = frozenset({"matches", "contains", "startsWith", "endsWith"})
 _LONG_TEXTS = frozenset({"text", "reading"})
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -103,8 +104,9 @@ def compile_condition(source: str, *, words: Mapping[str, frozenset[str]]) -> Co
     if len(source) > CONDITION_MAX:
         hint = "split it into two rules"
         raise ConditionProblemsError([Problem(1, 1, f"The condition is longer than {CONDITION_MAX} characters.", hint)])
-    if "\0" in source:
-        raise ConditionProblemsError([Problem(1, 1, "The condition contains the character NUL.", "leave it out")])
+    if found := _NO_TEXT.search(source):
+        what = "the character NUL" if found[0] == "\0" else "half of a character"
+        raise ConditionProblemsError([Problem(1, 1, f"The condition contains {what}.", "leave it out")])
     try:
         program = _environment().compile(source)
     except RuntimeError as error:

@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+_WORD_MAX = 100  # comparing words takes time that grows with their length
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Mistake:
@@ -39,5 +41,5 @@ class RulebookMistakesError(Exception):
 def nearest(word: str, *, among: Iterable[str]) -> str:
     """Return a hint that names the likeliest word meant, else all of them."""
     known = sorted(among)
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    close = difflib.get_close_matches(word[:_WORD_MAX], known, n=1, cutoff=0.6)
     return f"did you mean {close[0]}?" if close else f"one of: {', '.join(known)}"
