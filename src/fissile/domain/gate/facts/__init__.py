@@ -68,7 +68,12 @@ class Reader:
         for first in range(0, max(1, len(text) - OVERLAP), WINDOW - OVERLAP):
             window = text[first : first + WINDOW]
             bits = stir.stirred(window)
-            parts.append(self._found(window, first, where, bits) if bits else _Found(normalised=window, offset=first))
+            found = self._found(window, first, where, bits) if bits else _Found(normalised=window, offset=first)
+            found.keep(
+                0 if first == 0 else first + OVERLAP // 2,
+                len(text) if first + WINDOW >= len(text) else first + WINDOW - OVERLAP // 2,
+            )
+            parts.append(found)
         return _facts(parts)
 
     def _found(self, text: str, offset: int, where: str, bits: int) -> _Found:
@@ -144,6 +149,15 @@ class _Found:
         self.inducements: list[Inducement] = []
         self.disguises: list[Disguise] = []
         self.cues: list[CueWord] = []
+
+    def keep(self, start: int, end: int) -> None:
+        """Keep what begins in this part of the text; the windows before and after have the rest."""
+        self.codes = [fact for fact in self.codes if start <= fact.start < end]
+        self.links = [fact for fact in self.links if start <= fact.start < end]
+        self.contacts = [fact for fact in self.contacts if start <= fact.start < end]
+        self.inducements = [fact for fact in self.inducements if start <= fact.start < end]
+        self.disguises = [fact for fact in self.disguises if start <= fact.start < end]
+        self.cues = [fact for fact in self.cues if start <= fact.start < end]
 
     def at(self, reading: Reading, start: int, end: int) -> tuple[int, int]:
         first, last = reading.span(start, end)

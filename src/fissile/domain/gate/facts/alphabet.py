@@ -80,6 +80,7 @@ class _Fold(dict[int, str]):
         return folded
 
 
+@cache
 def pairs(name: str) -> dict[str, str]:
     """Return a list of pairs from the table of look-alikes as {what stands there: what is read}."""
     return {pair[0]: pair[1:] for pair in table("lookalikes")[name]["pairs"].split()}

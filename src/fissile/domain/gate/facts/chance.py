@@ -36,7 +36,7 @@ def looks_drawn(run: str) -> int:
         return 3
     if usual < 0.45 or (has[2] and kinds >= 4 and usual < 0.65):
         return 3
-    if kinds >= 3 and (usual < 0.65 or has[2]):
+    if (kinds >= 3 and (usual < 0.65 or has[2])) or (changes >= 0.35 and len(run) >= 10):
         return 2
     return 1 if usual < 0.75 else 0
 

@@ -13,7 +13,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from fissile.domain.gate.facts.alphabet import is_hanzi
@@ -23,7 +23,8 @@ from fissile.domain.gate.facts.links import Address
 from fissile.domain.gate.facts.reading import Reading
 from fissile.domain.gate.facts.tables import Table, table
 
-SHORTEST, LONGEST = 7, 20
+_MOST_CUES = 32
+"""So many cue words are weighed against each other; a text with more is not read more carefully by anyone."""
 ENOUGH = 6
 """So many points make a code; see ``_points``."""
 
@@ -38,6 +39,10 @@ _NUMBER = re.compile(r"(?<![0-9A-Za-z.])\d{6,9}(?![0-9A-Za-z]|\.\d)")
 _HELP_CODE = re.compile(r"(?<![0-9A-Za-z.])[67]\d{7}(?![0-9A-Za-z]|\.\d)")
 _ROOM = re.compile(r"#\s?([0-9A-Za-z]{5,12})\s?#")
 _SEPARATED = re.compile(r"(?<![0-9A-Za-z])[0-9A-Za-z]{1,9}(?:[^0-9A-Za-z]{1,3}[0-9A-Za-z]{1,9}){1,19}(?![0-9A-Za-z])")
+_WORDS = re.compile(r"(?:[A-Z]?[a-z]+)+|[A-Z]+|[0-9]+|[A-Za-z]?[a-z]*[0-9]+")
+_SINGLES = re.compile(
+    r"(?<![0-9A-Za-z])[0-9A-Za-z](?:[^0-9A-Za-z]{1,3}[0-9A-Za-z](?![0-9A-Za-z])){6,15}(?![0-9A-Za-z])"
+)
 _QUOTED = re.compile(r"[“「『【《\"(（]([^“”「」『』【】《》\"()（）\n]{4,40})[”」』】》\")）]")
 
 
@@ -71,7 +76,8 @@ class Shapes:
 def shapes(platforms: Table) -> Shapes:
     """Index the shapes and the names of the apps of a platforms' table."""
     rows = tuple(
-        (row["platform"], frozenset(row["lengths"]), frozenset(row["delimiters"])) for row in platforms["shape"]
+        (row["platform"], frozenset(row["lengths"]), frozenset({*row["delimiters"], *row.get("also", ())}))
+        for row in platforms["shape"]
     )
     names = {name: row["platform"] for row in platforms["app"] for name in row["names"]}
     return Shapes(rows, names)
@@ -135,8 +141,8 @@ def context(reading: Reading, cues: list[Cue], links: list[Address]) -> Context:
 
 def _app_to_open(cues: list[Cue]) -> str | None:
     """Return the platform of the app that the reader is told to open: the nearest one to such a word."""
-    ways = [cue for cue in cues if cue.group in {"open", "search", "passphrase", "copy"}]
-    apps = [cue for cue in cues if cue.platform]
+    ways = [cue for cue in cues if cue.group in {"open", "search", "passphrase", "copy"}][:_MOST_CUES]
+    apps = [cue for cue in cues if cue.platform][:_MOST_CUES]
     specific = [cue for cue in apps if cue.word.endswith("口令") and cue.word != "淘口令"]
     if specific:
         return specific[0].platform
@@ -197,6 +203,7 @@ def _mini_programs(clean: str, shapes: Shapes) -> Iterator[Passphrase]:
         yield Passphrase("passphrase", platform, match[3], *match.span(3), delimiter="/")
 
 
+@lru_cache(maxsize=4096)
 def _kind_of_sign(sign: str) -> str:
     """Return which kind of delimiter a sign may be."""
     if not sign:
@@ -268,8 +275,12 @@ def _points(clean: str, run: str, start: int, end: int, context: Context) -> tup
     if weight and _is_tag_beside(clean, start, end):
         points += 2
     if weight <= 1 and context.strength < 3:
-        points -= 4
-    if drawn == 0:
+        points += 2 if drawn == 3 and _is_alone(clean, run) else -4
+    if weight == 2 and context.strength == 0:
+        points -= 2
+    if weight == 4 and len(run) in {10, 11, 14, 16} and not _WORDS.fullmatch(run):
+        points += 1
+    elif drawn == 0:
         points -= 5 if run.isdigit() or run.isalpha() else 3
     if drawn == 1 and weight < 4:
         points -= 2
@@ -278,6 +289,11 @@ def _points(clean: str, run: str, start: int, end: int, context: Context) -> tup
     if _is_something_else(clean, start, context):
         points -= 6
     return points, delimiter
+
+
+def _is_alone(clean: str, run: str) -> bool:
+    """Return whether the text is nothing but a drawn run as long as most codes are."""
+    return len(run) == 11 and any(map(str.isdigit, run)) and clean.strip() == run
 
 
 def _is_something_else(clean: str, start: int, context: Context) -> bool:
@@ -328,17 +344,25 @@ def _separated(reading: Reading, context: Context, shapes: Shapes) -> Iterator[P
         if len(run) == len(inner.strip()) or not 8 <= len(run) <= 16 or any(map(is_hanzi, inner)):
             continue
         drawn = looks_drawn(run)
-        is_right = len(run) in {10, 11, 12, 14, 16} and drawn >= 2
+        is_right = len(run) in {10, 11, 12, 14, 16} and drawn >= 1
         if (drawn == 3 and len(run) >= 10 and _is_even(inner)) or (is_right and context.strength >= 2):
             place = first + next(at for at, sign in enumerate(inner) if sign.isascii() and sign.isalnum())
             end = last - next(at for at, sign in enumerate(reversed(inner)) if sign.isascii() and sign.isalnum())
             platform = _platform(context, shapes, len(run), delimiter)
             yield Passphrase("passphrase", platform, run, place, end, delimiter, is_split=True)
-    if context.strength < 3:
+    if context.strength + context.has_tag < 3 and "小程序" not in clean:
         return
+    for match in _SINGLES.finditer(clean):
+        run = "".join(filter(str.isalnum, match.group()))
+        enough = 1 if len(run) in {10, 11, 14, 15, 16} else 2
+        if looks_drawn(run) >= enough and not any(map(is_hanzi, match.group())):
+            platform = _platform(context, shapes, len(run), "")
+            if platform == "unknown" and "小程序" in clean:
+                platform = "wechat_miniprogram"
+            yield Passphrase("passphrase", platform, run, *match.span(), is_split=True)
     for match in _SEPARATED.finditer(clean):
         part = _drawn_part(match.group())
-        if part is not None:
+        if part is not None and not any(map(is_hanzi, match.group()[part[1] : part[2]])):
             run, start, end = part
             start, end = match.start() + start, match.start() + end
             platform = _platform(context, shapes, len(run), "")
@@ -365,6 +389,10 @@ def _spans_between_delimiters(clean: str) -> Iterator[tuple[int, int, str]]:
     currencies = [mark for mark in marks if _kind_of_sign(mark[1]) == "currency"]
     for (first, sign), (last, _) in itertools.pairwise(currencies):
         if 9 <= last - first <= 90:
+            yield first + 1, last, sign
+    for first, sign in currencies:
+        last = clean.find("%", first + 9, first + 60)
+        if last > 0:
             yield first + 1, last, sign
     by_sign: dict[str, list[int]] = {}
     for place, sign in marks:
@@ -454,8 +482,8 @@ def _sentences(reading: Reading, context: Context) -> list[Passphrase]:
 
 def _is_order(context: Context) -> bool:
     """Return whether copying and opening stand close together, as an order to the reader."""
-    copies = [cue for cue in context.cues if cue.group in {"copy", "press"}]
-    opens = [cue for cue in context.cues if cue.group in {"open", "passphrase", "app", "search"}]
+    copies = [cue for cue in context.cues if cue.group in {"copy", "press"}][:_MOST_CUES]
+    opens = [cue for cue in context.cues if cue.group in {"open", "passphrase", "app", "search"}][:_MOST_CUES]
     return any(abs(one.start - two.start) <= 24 for one in copies for two in opens if one is not two)
 
 

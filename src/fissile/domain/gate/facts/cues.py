@@ -12,6 +12,7 @@ from fissile.domain.gate.facts.alphabet import heard_as, is_hanzi, is_rare, soun
 from fissile.domain.gate.facts.reading import Reading
 from fissile.domain.gate.facts.tables import Table, table
 
+_ALONE = frozenset("搜戳")  # the words of one sign
 WIDEST_GAP = 4
 """So many signs may be put between two parts of a word; more, and they are two words."""
 
@@ -48,8 +49,17 @@ class _Word(NamedTuple):
     parts: tuple[_Part, ...]
 
 
-Vocabulary = dict[str, tuple[_Word, ...]]
-"""The first sign of a reading of a cue word, with the words that may start with it, the longest first."""
+class _Start(NamedTuple):
+    """The words that may start with a sign, the longest first, and the signs that may then come next."""
+
+    words: tuple[_Word, ...]
+    nexts: frozenset[str]
+
+
+Vocabulary = dict[str, _Start]
+"""The first signs of all readings of cue words."""
+
+_ANY_LETTER = frozenset("abcdefghijklmnopqrstuvwxyz")
 
 
 def _part(sign: str) -> _Part:
@@ -73,7 +83,14 @@ def vocabulary(platforms: Table) -> Vocabulary:
         entry = _Word(word, group, platform, parts)
         for sign in {*parts[0].alike, *parts[0].sound[:1]}:
             by_first[sign].append(entry)
-    return {sign: tuple(entries) for sign, entries in by_first.items()}
+    return {sign: _Start(tuple(entries), _nexts(sign, entries)) for sign, entries in by_first.items()}
+
+
+def _nexts(first: str, entries: list[_Word]) -> frozenset[str]:
+    if first in _ANY_LETTER:
+        return _ANY_LETTER
+    follow = [entry.parts[1].alike | {*entry.parts[1].sound[:1]} for entry in entries if len(entry.parts) > 1]
+    return frozenset().union(*follow)
 
 
 def _is_letter(simple: str, place: int) -> bool:
@@ -83,8 +100,6 @@ def _is_letter(simple: str, place: int) -> bool:
 def _end_of(entry: _Word, simple: str, first: int) -> int:
     """Return where the word ends that starts at ``first``, or 0 if it is another."""
     place = first
-    if "a" <= simple[first] <= "z" and _is_letter(simple, first - 1):
-        return 0
     for _, alike, pinyin in entry.parts:
         if simple[place : place + 1] in alike and place < len(simple):
             place += 1
@@ -92,7 +107,13 @@ def _end_of(entry: _Word, simple: str, first: int) -> int:
             place += len(pinyin)
         else:
             return 0
-    return 0 if _is_letter(simple, place - 1) and _is_letter(simple, place) else place
+    is_short = place - first <= 4 and simple[first:place].isascii()
+    return 0 if is_short and _is_letter(simple, place) else place
+
+
+def _continues(reading: Reading, first: int) -> bool:
+    """Return whether a letter stands right behind another one."""
+    return _is_letter(reading.simple, first - 1) and reading.at[first] == reading.at[first - 1] + 1
 
 
 @cache
@@ -116,8 +137,11 @@ def find(reading: Reading, vocabulary: Vocabulary) -> list[Cue]:
     found: list[Cue] = []
     simple = reading.simple
     free = 0
-    for first, entries in [(place, vocabulary[sign]) for place, sign in enumerate(simple) if sign in vocabulary]:
-        if first < free:
+    for first, sign in [(place, sign) for place, sign in enumerate(simple) if sign in vocabulary]:
+        entries, nexts = vocabulary[sign]
+        if first < free or (simple[first + 1 : first + 2] not in nexts and sign not in _ALONE):
+            continue
+        if sign in _ANY_LETTER and first != free and _continues(reading, first):
             continue
         for entry in entries:
             last = _end_of(entry, simple, first)

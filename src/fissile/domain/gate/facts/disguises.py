@@ -54,9 +54,9 @@ def _technique_of(sign: str) -> str | None:
 
 def of_cue(reading: Reading, cue: Cue) -> Iterator[Way]:
     """Name how a cue word differs from its plain form."""
-    if cue.is_plain and reading.simple[cue.first : cue.last] == cue.word == reading.clean[cue.start : cue.end]:
-        return
     start, end = reading.span(cue.start, cue.end)
+    if reading.text[start:end] == cue.word:
+        return
     named: dict[str, None] = {}
     for sign in reading.clean[cue.start : cue.end]:
         if not is_hanzi(sign):

@@ -85,7 +85,9 @@ def is_denied(
     while from_place < first and at[from_place] < opening:
         from_place += 1
     window = simple[from_place : first + 4]
-    if any(from_place + match.start() <= first + 1 for match in before.finditer(window)) and "不转" not in window:
+    if any(from_place + match.start() <= first + 1 for match in before.finditer(window)) and not simple.startswith(
+        "不转", first
+    ):
         return True
     around = simple[max(0, first - 30) : last + 24]
     if told.search(around):

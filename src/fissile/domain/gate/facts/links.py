@@ -64,7 +64,7 @@ _PATH = re.compile(r"[/?#][0-9A-Za-z._~/?#@&=%+!:*;-]*")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A link with its place in ``Reading.clean``, and its code and that one's place, if its shape or table gives one."""
+    """A link with its place in ``Reading.clean``, and, if its shape or table gives one, its code with its place."""
 
     url: str
     host: str

@@ -19,12 +19,10 @@ EVERYTHING = CODE | LINK | INDUCEMENT | CONTACT
 _RUN = "[0-9A-Za-z]"
 _NOT_RUN = "[^0-9A-Za-z]"
 _HANZI = r"[\xe4-\xe9][\x80-\xbf]{2}"
-# Up to four signs that are neither hanzi nor ASCII letters nor digits, as bytes of UTF-8.
-_GAP = (
-    r"(?:[\x01-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]|[\xc2-\xdf][\x80-\xbf]"
-    r"|[\xe0-\xe3\xea-\xef][\x80-\xbf]{2}|\xf0[\x80-\xbf]{3}){0,4}"
-)
-_CARRYING = ("复制", "拷贝", "粘贴", "长按", "口令", "暗号", "识别码", "喵口令")
+# Up to four signs that are neither hanzi nor ASCII letters nor digits: bytes of UTF-8 without those that begin a hanzi.
+_GAP = r"[\x01-\x2f\x3a-\x40\x5b-\x60\x7b-\xe3\xea-\xff]{0,12}"
+_CARRYING = ("拷贝", "粘贴", "长按", "口令", "暗号", "识别码")
+_CARRYING_WIDE = ("复制", "搜索")  # a code beside them stirs by itself, but a sentence of hanzi or a number does not
 _PRESSING = (
     "转发",
     "分享",
@@ -84,6 +82,17 @@ _PRESSING = (
     "转给",
     "跳转",
     "点赞",
+    "投个票",
+    "投一票",
+    "砍一",
+    "砍到",
+    "砍下",
+    "帮忙",
+    "测一测",
+    "新年签",
+    "抽一",
+    "抽支",
+    "抽个",
     "中国人",
     "扫码",
 )
@@ -188,7 +197,8 @@ def _patterns() -> list[tuple[int, str]]:
         (CODE, "(?:^|[^0-9A-Za-z.])[67][0-9]{7}(?:$|[^0-9A-Za-z])"),
         (CODE, f"(?:{_RUN}[^0-9A-Za-z.,]{{1,4}}){{7}}{_RUN}"),
         (CODE, f"[a-zA-Z]:/[0-9]{{1,2}}#|[Cc]opy th|{emoji} ?{_RUN}{{8,16}} ?{emoji}"),
-        *((CODE, _spoken(word, wide=True)) for word in _CARRYING),
+        *((CODE, _spoken(word, wide=True)) for word in _CARRYING_WIDE),
+        (CODE, _any(_CARRYING)),
         (LINK, r"://|:\s?[/\\]{2}|%2[EeFf]|%3[Aa]"),
         (LINK, rf"[0-9A-Za-z-]\.(?:{endings})(?:[^A-Za-z0-9_-]|$)"),
         (LINK, rf"(?:^|[^0-9A-Za-z])(?:[0-9A-Za-z-]{{1,20}}\.)?(?:{hosts})(?:[^A-Za-z0-9-]|$)"),
@@ -197,7 +207,7 @@ def _patterns() -> list[tuple[int, str]]:
         (LINK, r"\.[^\x00-\x7f]{2,8}[cC]|[a-z]\\[a-z0-9]|" + _hex("斜杠".encode())),
         (LINK, r"[a-z0-9][^\x00-\x7f]{2,8}[a-z0-9]{1,6}\.[a-z]{2}"),
         *((INDUCEMENT, _any(_PRESSING[place : place + 12])) for place in range(0, len(_PRESSING), 12)),
-        *((INDUCEMENT, _spoken(word, wide=True)) for word in ("转发", "砍一刀", "拼团", "集赞")),
+        *((INDUCEMENT, _spoken(word, wide=True)) for word in ("转发", "砍一刀")),
         *((CONTACT, _any(_CONTACTING[place : place + 12])) for place in range(0, len(_CONTACTING), 12)),
         (CONTACT, _one_of("加➕+＋家佳") + ".{0,9}(?:[vVwWqQ]|" + _one_of("➕❤薇微威维卫围胃徽葳溦巍") + ")"),
         (CONTACT, f"(?:[vVwWxXqQ]|{_one_of('微薇威')}){_NOT_RUN}{{0,4}}{_hex('我'.encode())}"),
