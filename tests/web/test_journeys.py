@@ -255,6 +255,16 @@ class TestPromoting:
         assert "[Ad]" in page
         assert "http://shop.example/s/" in page
 
+    async def test_a_share_that_would_end_after_all_days_is_refused(self, shop: Shop) -> None:
+        browser = await shop.signed_in("promoter")
+        form = f"/promoter/share/{public_id('prd', shop.products['tea'])}"
+
+        answer = await send(
+            browser, page=form, to="/promoter/shares", product=form.rpartition("/")[2], expires="9999-12-31"
+        )
+
+        assert answer.status_code == 422
+
     async def test_earnings_say_why(self, shop: Shop) -> None:
         page = (await (await shop.signed_in("promoter")).get("/promoter/earnings")).text
         lost = (await (await shop.signed_in("rival")).get("/promoter/lost")).text

@@ -195,10 +195,9 @@ def _end_of(given: str) -> datetime | None:
     if not given:
         return None
     try:
-        day = datetime.strptime(given, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
+        return datetime.strptime(given, "%Y-%m-%d").replace(tzinfo=UTC) + timedelta(days=1)
+    except (ValueError, OverflowError):  # the last day that there is has no end
         raise BadDate(given=given[:40]) from None
-    return day + timedelta(days=1)
 
 
 HANDLERS = (pick, share_form, send_share, my_shares, one_share, send_state, earnings, lost)
