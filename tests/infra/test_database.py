@@ -7,6 +7,7 @@ import asyncio
 import asyncpg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from fissile.infra.batcher import Busy, DatabaseAway
 from fissile.infra.database import Database, asyncpg_args
@@ -40,6 +41,12 @@ class TestDatabase:
     async def test_what_the_database_refuses_stays_an_error_of_its_own(self, db: Database) -> None:
         with pytest.raises(Exception, match="division by zero"):
             await db.all(text("SELECT 1 / 0"))
+
+    async def test_an_error_does_not_tell_what_was_to_be_written(self, db: Database) -> None:
+        with pytest.raises(DBAPIError) as failed:
+            await db.all(text("SELECT 1 / CAST(:divisor AS int), CAST(:word AS text)"), {"divisor": 0, "word": "hush"})
+
+        assert "hush" not in str(failed.value)
 
     async def test_no_free_connection_is_busy(self, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         database = Database(url=database_url, pool=1)

@@ -38,6 +38,7 @@ class Database:
             max_overflow=0,
             pool_timeout=10,
             pool_pre_ping=True,
+            hide_parameters=True,  # errors go to the log: names, addresses and hashes do not
             connect_args={"server_settings": self._server_settings, **_socket_args(url)},
         )
 
