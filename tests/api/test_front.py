@@ -170,13 +170,23 @@ class TestDispatch:
 
     @pytest.mark.parametrize(
         ("method", "path"),
-        [("GET", "/s/"), ("GET", "/s/a/b"), ("GET", "/api/wishes"), ("GET", "/"), ("GET", "")],
+        [("GET", "/s/"), ("GET", "/s/a/b"), ("GET", "/"), ("GET", "")],
     )
     async def test_leaves_everything_else_to_the_application_behind(self, method: str, path: str) -> None:
         answered = await ask(method, path)
 
         assert (answered.status, answered.headers[b"x-behind"]) == (299, b"yes")
         assert answered.headers[b"x-request-id"] == answered.body
+
+    async def test_tells_programs_as_programs_are_told(self) -> None:
+        missing = await ask("GET", "/api/nothing")
+
+        assert (missing.status, missing.json["code"]) == (404, "endpoint_unknown")
+
+    async def test_names_the_methods_that_an_address_takes(self) -> None:
+        wrong = await ask("GET", "/api/wishes")
+
+        assert (wrong.status, wrong.json["code"], wrong.headers[b"allow"]) == (405, "method_not_allowed", b"POST")
 
     async def test_answers_head_as_the_page_without_its_body(self) -> None:
         answered = await ask("HEAD", "/s/abc")

@@ -132,7 +132,7 @@ def test_from_the_share_to_the_paid_commission(running: Running, browser: Browse
     expect(operator.get_by_text("12%").first).to_be_visible()
 
     # The promoter picks a product, sees what it earns, gets link and code.
-    promoter = a_person(browser, running, "promoter2")
+    promoter = a_person(browser, running, "promoter")
     promoter.goto("/promoter/products")
     promoter.locator("a[href^='/promoter/share/']").first.click()
     promoter.get_by_role("button", name="Make link and code").click()

@@ -7,11 +7,29 @@ from typing import Any
 
 import structlog
 
-from fissile.api.endpoint import FastEndpoint, Receive, Scope, Send, request_id_of
+from fissile.api.endpoint import (
+    FastEndpoint,
+    Receive,
+    Request,
+    Response,
+    Scope,
+    Send,
+    problem_response,
+    request_id_of,
+)
+from fissile.kernel.errors import Refusal
 
 Hook = Callable[[], Awaitable[None]]
 
 _log = structlog.get_logger()
+
+
+class EndpointUnknown(Refusal):
+    """There is nothing at {path}: /api/openapi.json describes what there is."""
+
+
+class MethodNotAllowed(Refusal):
+    """{path} takes {allowed} only."""
 
 
 class Front:
@@ -40,6 +58,8 @@ class Front:
             table = self._prefixes if one.parameter else self._exact
             assert (one.method, one.prefix) not in table, f"{one.method} {one.path} is declared twice"
             table[one.method, one.prefix] = one
+        # The application behind answers people; programs are told as programs are.
+        self._nothing = FastEndpoint(method="GET", path="/api/", summary="Nothing is here.", handler=self._refuse)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Dispatch one connection."""
@@ -52,12 +72,24 @@ class Front:
             endpoint = self._prefixes.get((method, path[:cut]))
             if endpoint is not None and cut < len(path):
                 return await endpoint(scope, receive, send, path[cut:])
+            if path.startswith("/api/"):
+                return await self._nothing(scope, receive, send)
             if method == "HEAD":
                 return await self._behind({**scope, "method": "GET"}, receive, _headers_only(send))
             return await self._behind(scope, receive, send)
         if scope["type"] == "lifespan":
             return await self._lifespan(scope, receive, send)
         return await self._fallback(scope, receive, send)
+
+    async def _refuse(self, request: Request) -> Response:
+        path = request.path
+        tables = ((self._exact, path), (self._prefixes, path[: path.rfind("/") + 1]))
+        methods = sorted({method for table, key in tables for method, prefix in table if prefix == key})
+        if not methods:
+            raise EndpointUnknown(path=path)
+        refused = problem_response(MethodNotAllowed(path=path, allowed=", ".join(methods)), path=path)
+        refused.headers.append((b"allow", ", ".join(methods).encode()))
+        return refused
 
     async def _behind(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Give the request its id, in ``scope["state"]["request_id"]`` and in the answer."""

@@ -40,6 +40,7 @@ STATUS: dict[str, int] = {
     # There is no such thing, or no longer.
     "category_unknown": 404,
     "code_not_found": 404,
+    "endpoint_unknown": 404,
     "key_not_found": 404,
     "member_not_found": 404,
     "merchant_not_found": 404,
@@ -56,6 +57,7 @@ STATUS: dict[str, int] = {
     "share_expired": 410,
     "share_revoked": 410,
     "share_target_gone": 410,
+    "method_not_allowed": 405,
     # It cannot be taken as it is.
     "file_too_large": 413,
     "picture_too_large": 413,

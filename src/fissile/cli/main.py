@@ -20,6 +20,8 @@ for _name in ("SCARF_NO_ANALYTICS", "DO_NOT_TRACK"):
 _COMMANDS = {
     "run": "run_command:run",
     "import": "import_command:import_",
+    "export": "export_command:export",
+    "member": "member_command:member",
     "audit": "audit_command:audit",
     "doctor": "doctor_command:doctor",
     "key": "key_command:key",

@@ -34,6 +34,7 @@ from fissile.flows.approve_payout import approve_payout
 from fissile.flows.change_fee import change_fee
 from fissile.flows.change_plan import change_plan
 from fissile.flows.complete_order import complete_order
+from fissile.flows.confirm_refund import confirm_refund
 from fissile.flows.grant_role import grant_role
 from fissile.flows.house import House, open_house
 from fissile.flows.import_catalogue import CatalogueSource, import_catalogue
@@ -65,8 +66,8 @@ _MAPS = ("catalogue_en/map.toml", "catalogue_en/map-pln.toml", "catalogue_zh/map
 # Who is there: name of the sign-in, display name, language, roles besides buyer.
 _PEOPLE = (
     ("operator", "Olivia Operator", "en", ("operator",)),
-    ("promoter", "林小满", "zh_CN", ("promoter",)),
-    ("promoter2", "Piet Promoter", "en", ("promoter",)),
+    ("promoter", "Piet Promoter", "en", ("promoter",)),
+    ("promoter2", "林小满", "zh_CN", ("promoter",)),
     ("promoter3", "周子衿", "zh_CN", ("promoter",)),
     ("payout1", "Paula Payout", "en", ("payout_officer",)),
     ("payout2", "Peter Payout", "en", ("payout_officer",)),
@@ -387,7 +388,7 @@ async def _follow(stage: _Stage, order: PlacedOrder, *, fate: float, seed: str, 
     )
     try:
         if fate < 0.12:
-            await refund_order(
+            refund = await refund_order(
                 house.db,
                 order_id=order.id,
                 amount_minor=order.total.minor,
@@ -395,6 +396,16 @@ async def _follow(stage: _Stage, order: PlacedOrder, *, fate: float, seed: str, 
                 actor=operator,
                 idempotency_key=f"demo:{seed}",
                 at=paid_at + timedelta(minutes=30),
+                rng=rng,
+            )
+            await confirm_refund(
+                house.db,
+                gateway="sandbox",
+                message_id=f"demo:refund:{seed}",
+                body_hash=hashlib.sha256(f"refund {seed}".encode()).digest(),
+                refund_id=refund.id,
+                amount=refund.amount,
+                at=paid_at + timedelta(minutes=45),
                 rng=rng,
             )
         elif fate < 0.9:

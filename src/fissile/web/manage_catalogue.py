@@ -8,10 +8,12 @@ from uuid import UUID
 
 from litestar import Response, get, post
 from litestar.params import FromPath
+from litestar.response import Stream
 
 from fissile.flows.change_offer import change_offer
 from fissile.flows.change_product import change_product
 from fissile.flows.correct_stock import correct_stock
+from fissile.flows.export_catalogue import export_catalogue
 from fissile.kernel.ids import parse_public_id, public_id
 from fissile.kernel.money import parse_major
 from fissile.views import goods as views
@@ -49,6 +51,14 @@ async def catalogue(request: PageRequest) -> Response[str]:
         )
     products, more = cut(read, size=views.PAGE, prefix="prd")
     return page(asker, "operator/catalogue.html", words=words, products=products, more=more)
+
+
+@get("/operator/catalogue.csv", opt={"roles": ("operator", "auditor")})
+async def exported(request: PageRequest) -> Stream:
+    """The whole catalogue as a file that the import reads again."""
+    headers = {"Content-Disposition": 'attachment; filename="catalogue.csv"'}
+    lines = export_catalogue(asker_of(request).house.db)
+    return Stream(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @get("/operator/products/{product:str}", opt={"roles": READERS})
@@ -148,4 +158,4 @@ def _listing(given: str) -> str | None:
     return given if given in LABELS["listing"] else None
 
 
-HANDLERS = (catalogue, product, send_product, send_offer, send_stock)
+HANDLERS = (exported, catalogue, product, send_product, send_offer, send_stock)

@@ -119,7 +119,7 @@ async def product(request: PageRequest, product: FromPath[str]) -> Response[str]
         offers=offers,
         pictures=pictures,
         earning=earning_of(plans.get(product_id), offers=offers),
-        buyable=any(not one["tracked"] or one["available"] > 0 for one in offers),
+        buyable=any(one["price_minor"] and (not one["tracked"] or one["available"] > 0) for one in offers),
     )
 
 
