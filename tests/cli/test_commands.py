@@ -85,3 +85,9 @@ def test_what_is_refused_is_said_in_a_sentence(fissile: Command) -> None:
     said = fissile("key", "revoke", "nonsense", status=1)
 
     assert said.startswith("fissile: “nonsense” is not an id")
+
+
+def test_a_database_that_is_not_there_is_said_in_a_sentence(fissile: Command) -> None:
+    fissile.environ["DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/nothing"
+
+    assert fissile("audit", status=1).startswith("fissile: The database cannot be reached")

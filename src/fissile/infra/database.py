@@ -50,7 +50,7 @@ class Database:
         :raises Busy: if no connection came free in time
         :raises DatabaseAway: if the database is lost; whether a commit on its way arrived, the same key tells
         """
-        async with self._connected() as connection, connection.begin():
+        async with self.connected() as connection, connection.begin():
             yield connection
 
     @asynccontextmanager
@@ -60,7 +60,7 @@ class Database:
 
         :raises Busy, DatabaseAway: as :meth:`transaction`
         """
-        async with self._connected() as connection:
+        async with self.connected() as connection:
             await connection.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True, postgresql_deferrable=False
             )
@@ -68,7 +68,12 @@ class Database:
                 yield connection
 
     @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[AsyncConnection]:
+    async def connected(self) -> AsyncIterator[AsyncConnection]:
+        """
+        Take a connection out of the pool; what is done on it is not committed by itself.
+
+        :raises Busy, DatabaseAway: as :meth:`transaction`
+        """
         try:
             connection = await self.engine.connect()
         except TimeoutOfPool as error:

@@ -30,10 +30,11 @@ async def upgrade(*, url: str) -> bool:
 
     :raises DatabaseTooNew: if a newer Fissile has been here
     :raises DatabaseTooOld: if the server is older than PostgreSQL 15
+    :raises DatabaseAway: if it cannot be reached
     """
     owner = Database(url=url, pool=1, role=None)
     try:
-        async with owner.engine.connect() as connection:
+        async with owner.connected() as connection:
             number = int((await connection.execute(text("SHOW server_version_num"))).scalar_one())
             if number < 150_000:
                 raise DatabaseTooOld(found=number // 10_000)
