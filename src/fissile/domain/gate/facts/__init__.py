@@ -180,7 +180,9 @@ class _Found:
 
 def _kept(facts: Iterator[Fact]) -> tuple[tuple[Fact, ...], int]:
     """Return the first facts in order of place, each once, and how many more there were."""
-    each = sorted(dict.fromkeys(facts), key=lambda fact: (fact.start, fact.end))
+    each = list(dict.fromkeys(facts))
+    if len(each) > 1:
+        each.sort(key=lambda fact: (fact.start, fact.end))
     return tuple(each[:FACTS_OF_A_KIND]), max(0, len(each) - FACTS_OF_A_KIND)
 
 

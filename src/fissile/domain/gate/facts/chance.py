@@ -41,6 +41,11 @@ def looks_drawn(run: str) -> int:
     return 1 if usual < 0.75 else 0
 
 
+def is_of_words(run: str) -> bool:
+    """Return whether a run is made of few, longer pieces, as names of models are: RTX4090Super, iPhone15ProMax."""
+    return len(run) >= 2.8 * len(_WORDS.findall(run))
+
+
 def _share_of_usual(run: str) -> float:
     """Return which share of its neighbouring letters are pairs that English uses."""
     pairs = [

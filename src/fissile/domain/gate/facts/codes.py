@@ -17,7 +17,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from fissile.domain.gate.facts.alphabet import is_hanzi
-from fissile.domain.gate.facts.chance import looks_drawn
+from fissile.domain.gate.facts.chance import is_of_words, looks_drawn
 from fissile.domain.gate.facts.cues import Cue
 from fissile.domain.gate.facts.links import Address
 from fissile.domain.gate.facts.reading import Reading
@@ -35,14 +35,16 @@ _MINI_PROGRAM = re.compile(
 _ALIPAY_SHORT = re.compile(
     r"(?<![0-9A-Za-z])[A-Za-z]:/\d{1,2}#\s?[A-Za-z]:/\s?[A-Za-z]\s[A-Z]{2}\d{3,4}\s\$\d{3}\$?(?!\d)"
 )
-_NUMBER = re.compile(r"(?<![0-9A-Za-z.])\d{6,9}(?![0-9A-Za-z]|\.\d)")
-_HELP_CODE = re.compile(r"(?<![0-9A-Za-z.])[67]\d{7}(?![0-9A-Za-z]|\.\d)")
+_NUMBER = re.compile(r"(?<![0-9A-Za-z.])\d(?:[ ·-]?\d){5,8}(?! ?[0-9A-Za-z]|\.\d)")
+_REWARD = re.compile("领|红包|券|首页|福利|现金|打开|复制")
+_HELP_CODE = re.compile(r"(?<![0-9A-Za-z.])[67](?:[ ·-]?\d){7}(?! ?[0-9A-Za-z]|\.\d)")
 _ROOM = re.compile(r"#\s?([0-9A-Za-z]{5,12})\s?#")
 _SEPARATED = re.compile(r"(?<![0-9A-Za-z])[0-9A-Za-z]{1,9}(?:[^0-9A-Za-z]{1,3}[0-9A-Za-z]{1,9}){1,19}(?![0-9A-Za-z])")
 _WORDS = re.compile(r"(?:[A-Z]?[a-z]+)+|[A-Z]+|[0-9]+|[A-Za-z]?[a-z]*[0-9]+")
 _SINGLES = re.compile(
     r"(?<![0-9A-Za-z])[0-9A-Za-z](?:[^0-9A-Za-z]{1,3}[0-9A-Za-z](?![0-9A-Za-z])){6,15}(?![0-9A-Za-z])"
 )
+_LONG_RUN = re.compile("[0-9A-Za-z]{6}")
 _QUOTED = re.compile(r"[“「『【《\"(（]([^“”「」『』【】《》\"()（）\n]{4,40})[”」』】》\")）]")
 
 
@@ -268,7 +270,11 @@ def _is_tag_beside(clean: str, start: int, end: int) -> bool:
 def _points(clean: str, run: str, start: int, end: int, context: Context) -> tuple[int, str]:
     """Return how many points a run has for being a code, and its delimiter."""
     weight, delimiter = _delimiters(clean, start, end)
+    if weight < 3 and any(cue.group == "passphrase" and 0 <= start - cue.end <= 3 for cue in context.cues):
+        weight = 3
     drawn = looks_drawn(run)
+    if weight == 0 and context.strength < 5 and is_of_words(run):
+        return 0, ""
     points = weight + drawn
     points += min(context.strength, 5)
     points += 1 if len(run) == 11 else 0 if 10 <= len(run) <= 16 else -2
@@ -436,17 +442,22 @@ def looks_like_word(piece: str) -> bool:
 def _numbers(reading: Reading, context: Context) -> Iterator[Passphrase]:
     """Numbers to search for in an app, help codes, numbers in the way of the official example: #482013# copy, open."""
     clean, groups = reading.clean, context.groups
-    if "search" in groups and context.app and not context.is_report:
+    if "search" in groups and context.app and not context.is_report and _REWARD.search(reading.simple):
         for match in _NUMBER.finditer(clean):
-            if any(cue.group == "search" and 0 <= match.start() - cue.end <= 8 for cue in context.cues):
-                yield Passphrase("passphrase", context.app, match.group(), *match.span())
+            near = (cue.group for cue in context.cues if 0 <= match.start() - cue.end <= 8)
+            if not {"search", "passphrase"}.isdisjoint(near):
+                yield Passphrase("passphrase", context.app, _digits(match.group()), *match.span())
     if _anatomy()["help"].search(clean) and not context.is_report:
         for match in _HELP_CODE.finditer(clean):
             if _is_help_number(clean, match.start(), match.end(), context):
-                yield Passphrase("passphrase", context.app or "pdd", match.group(), *match.span())
+                yield Passphrase("passphrase", context.app or "pdd", _digits(match.group()), *match.span())
     if {"copy", "open"} <= groups or {"press", "open"} <= groups:
         for match in _ROOM.finditer(clean):
             yield Passphrase("passphrase", context.app or "unknown", match[1], *match.span(1), delimiter="#")
+
+
+def _digits(row: str) -> str:
+    return "".join(filter(str.isdigit, row))
 
 
 def _is_help_number(clean: str, start: int, end: int, context: Context) -> bool:
@@ -466,7 +477,7 @@ def _sentences(reading: Reading, context: Context) -> list[Passphrase]:
     carries = ({"copy", "press"} & context.groups) and ({"open", "passphrase", "search"} & context.groups)
     if not (carries and context.app) or context.is_report or len(clean) > 200:
         return []
-    if any(link.cls != "unknown" for link in context.links) or not _is_order(context):
+    if any(link.cls != "unknown" for link in context.links) or not _is_order(context) or _LONG_RUN.search(clean):
         return []
     for match in _QUOTED.finditer(clean):
         inner = match[1].strip()
@@ -476,8 +487,9 @@ def _sentences(reading: Reading, context: Context) -> list[Passphrase]:
             return [Passphrase("passphrase", context.app, inner, first, first + len(inner), match.group()[0])]
     start = len(clean) - len(clean.lstrip())
     end = len(clean.rstrip())
-    sentence = _before_the_order(clean[start:end], start, context)
-    return [Passphrase("passphrase", context.app, clean[sentence[0] : sentence[1]], *sentence)]
+    first, last = _beside_the_order(clean[start:end], start, context)
+    written = reading.text[slice(*reading.span(first, last))]
+    return [Passphrase("passphrase", context.app, written, first, last)]
 
 
 def _is_order(context: Context) -> bool:
@@ -487,11 +499,16 @@ def _is_order(context: Context) -> bool:
     return any(abs(one.start - two.start) <= 24 for one in copies for two in opens if one is not two)
 
 
-def _before_the_order(text: str, offset: int, context: Context) -> tuple[int, int]:
-    """Return the sentence without the order to copy it, or the whole where nothing else stands there."""
-    orders = [cue.start for cue in context.cues if cue.group in {"copy", "press"} and cue.start >= offset]
-    first = min(orders, default=offset)
+def _beside_the_order(text: str, offset: int, context: Context) -> tuple[int, int]:
+    """Return the sentence before the order to copy it, or behind its colon, or the whole where neither stands there."""
+    orders = [cue for cue in context.cues if cue.group in {"copy", "press", "open"} and cue.start >= offset]
+    first = min((cue.start for cue in orders), default=offset)
     head = text[: first - offset].rstrip("，,。:：;；!！ \n")
     if sum(map(is_hanzi, head)) >= 4:
         return offset, offset + len(head)
+    last = max((cue.end for cue in orders), default=offset) - offset
+    colon = text.find(":", last)
+    if colon >= 0 and sum(map(is_hanzi, text[colon:])) >= 4:
+        begin = colon + 1 + len(text[colon + 1 :]) - len(text[colon + 1 :].lstrip())
+        return offset + begin, offset + len(text)
     return offset, offset + len(text)

@@ -111,11 +111,6 @@ def _end_of(entry: _Word, simple: str, first: int) -> int:
     return 0 if is_short and _is_letter(simple, place) else place
 
 
-def _continues(reading: Reading, first: int) -> bool:
-    """Return whether a letter stands right behind another one."""
-    return _is_letter(reading.simple, first - 1) and reading.at[first] == reading.at[first - 1] + 1
-
-
 @cache
 def _english() -> re.Pattern[str]:
     return re.compile("|".join(map(re.escape, table("anatomy")["cues"]["english"]["plain"])))
@@ -136,17 +131,22 @@ def find(reading: Reading, vocabulary: Vocabulary) -> list[Cue]:
     """Return the cue words of a text in order."""
     found: list[Cue] = []
     simple = reading.simple
+    at = reading.at
     free = 0
     for first, sign in [(place, sign) for place, sign in enumerate(simple) if sign in vocabulary]:
         entries, nexts = vocabulary[sign]
         if first < free or (simple[first + 1 : first + 2] not in nexts and sign not in _ALONE):
             continue
-        if sign in _ANY_LETTER and first != free and _continues(reading, first):
+        if (
+            sign in _ANY_LETTER
+            and first not in (0, free)
+            and "a" <= simple[first - 1] <= "z"
+            and at[first] == at[first - 1] + 1
+        ):
             continue
         for entry in entries:
             last = _end_of(entry, simple, first)
             if last and _is_one_word(entry, reading, first, last):
-                at = reading.at
                 found.append(Cue(entry.word, entry.group, entry.platform, first, last, at[first], at[last - 1] + 1))
                 free = last
                 break

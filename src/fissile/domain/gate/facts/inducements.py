@@ -10,6 +10,8 @@ from fissile.domain.gate.facts.alphabet import is_hanzi, sound
 from fissile.domain.gate.facts.reading import Reading
 from fissile.domain.gate.facts.tables import table
 
+_LONGEST_HEARD = 80
+"""Wording by sound is looked for in short texts: in long ones, ordinary words of the same sound come together."""
 _SENTENCE_END = re.compile(r"[。！？!?；;\n…]")
 _QUOTES = re.compile(r"“[^”\n]{0,60}”|「[^」\n]{0,60}」|『[^』\n]{0,60}』|\"[^\"\n]{0,60}\"|‘[^’\n]{0,60}’")
 _AFTER_QUOTE = re.compile(
@@ -41,7 +43,7 @@ def _denials() -> tuple[re.Pattern[str], int, re.Pattern[str]]:
 def find(reading: Reading) -> list[Wording]:
     """Return the first wording of each category and every further one that does not overlap it, in order."""
     found = _in(reading, reading.simple, reading.at)
-    if not found:
+    if not found and len(reading.simple) <= _LONGEST_HEARD:
         heard, at = _as_heard(reading)
         if heard != reading.simple:
             found = [wording for wording in _in(reading, heard, at) if wording.end - wording.start >= 4]

@@ -193,7 +193,7 @@ def _patterns() -> list[tuple[int, str]]:
         (CODE, _mixed_runs()),
         (CODE, f"{currency}[^$\\n]{{6,90}}(?:{currency}|[%!])|{currency} ?{_RUN}{{8,16}} ?[:/]"),
         (CODE, "#[^#:/ \\n]{1,36}(?::|\\xef\\xbc\\x9a) ?/"),
-        (CODE, f"{_one_of('搜')}.{{0,24}}[0-9]{{6}}"),
+        (CODE, f"{_one_of('搜')}.{{0,24}}[0-9](?:[ -]?[0-9]){{5}}"),
         (CODE, "(?:^|[^0-9A-Za-z.])[67][0-9]{7}(?:$|[^0-9A-Za-z])"),
         (CODE, f"(?:{_RUN}[^0-9A-Za-z.,]{{1,4}}){{7}}{_RUN}"),
         (CODE, f"[a-zA-Z]:/[0-9]{{1,2}}#|[Cc]opy th|{emoji} ?{_RUN}{{8,16}} ?{emoji}"),
