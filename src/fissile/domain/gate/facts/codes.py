@@ -44,6 +44,10 @@ _WORDS = re.compile(r"(?:[A-Z]?[a-z]+)+|[A-Z]+|[0-9]+|[A-Za-z]?[a-z]*[0-9]+")
 _SINGLES = re.compile(
     r"(?<![0-9A-Za-z])[0-9A-Za-z](?:[^0-9A-Za-z]{1,3}[0-9A-Za-z](?![0-9A-Za-z])){6,15}(?![0-9A-Za-z])"
 )
+# The blocks of currency signs, symbols and emoji.
+_MAY_DELIMIT = re.compile(
+    "[$\xa2-\xb4\u058f\u060b\u0e3f\u17db\u20a0-\u20cf\u2100-\u2bff\u3000-\u303f\u3200-\u33ff\ufdfc\ufe69\uff04\uffe0-\uffe6\U0001f000-\U0001faff]"
+)
 _LONG_RUN = re.compile("[0-9A-Za-z]{6}")
 _QUOTED = re.compile(r"[“「『【《\"(（]([^“”「」『』【】《》\"()（）\n]{4,40})[”」』】》\")）]")
 
@@ -387,11 +391,10 @@ def _is_even(inner: str) -> bool:
 def _spans_between_delimiters(clean: str) -> Iterator[tuple[int, int, str]]:
     """Give what stands between two neighbouring signs of currency, or between the same two emoji."""
     marks = [
-        (place, sign)
-        for place, sign in enumerate(clean)
-        if not sign.isascii() or sign == "$"
-        if _kind_of_sign(sign) in {"currency", "emoji"}
-    ]  # fmt: skip
+        (match.start(), match.group())
+        for match in _MAY_DELIMIT.finditer(clean)
+        if _kind_of_sign(match.group()) in {"currency", "emoji"}
+    ]
     currencies = [mark for mark in marks if _kind_of_sign(mark[1]) == "currency"]
     for (first, sign), (last, _) in itertools.pairwise(currencies):
         if 9 <= last - first <= 90:

@@ -29,9 +29,12 @@ class Wording:
 
 
 @cache
-def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
+def _patterns() -> tuple[tuple[str, frozenset[str], re.Pattern[str]], ...]:
     rows = table("inducements")["category"]
-    return tuple((name, re.compile("|".join(f"(?:{p})" for p in row["patterns"]))) for name, row in rows.items())
+    return tuple(
+        (name, frozenset(row["needs"]), re.compile("|".join(f"(?:{pattern})" for pattern in row["patterns"])))
+        for name, row in rows.items()
+    )
 
 
 @cache
@@ -52,8 +55,9 @@ def find(reading: Reading) -> list[Wording]:
 
 def _in(reading: Reading, simple: str, at: list[int]) -> list[Wording]:
     found: list[Wording] = []
-    for category, pattern in _patterns():
-        for match in pattern.finditer(simple):
+    signs = set(simple)
+    for category, needs, pattern in _patterns():
+        for match in () if needs.isdisjoint(signs) else pattern.finditer(simple):
             first, last = match.span()
             start, end = at[first], at[last - 1] + 1
             if not _crosses_sentences(reading.clean[start:end], last - first) and not is_denied(
