@@ -134,16 +134,23 @@ class TestServe:
 
             process.wait(timeout=10)
 
-    def test_takes_its_worker_along_when_it_is_killed(self) -> None:
-        with serving("fissile.bench.bare:app") as served:
-            with open(f"/proc/{served.pid}/task/{served.pid}/children") as children:
-                [worker] = map(int, children.read().split())
-            os.kill(served.pid, signal.SIGKILL)
+    def test_ends_when_its_parent_is_killed(self) -> None:
+        starter = """import os, subprocess, sys, time
+child = subprocess.Popen([*sys.argv[1:], "--parent", str(os.getpid())])
+print(child.pid, flush=True)
+time.sleep(60)"""
+        serving_it = [sys.executable, "-m", "fissile.web.serve", "fissile.bench.bare:app", "127.0.0.1", "0"]
+        parent = subprocess.Popen([sys.executable, "-c", starter, *serving_it], stdout=subprocess.PIPE, text=True)
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        time.sleep(1.5)  # it has to have asked the kernel
+        parent.kill()
+        parent.wait()
 
-            deadline = time.monotonic() + 10
-            while os.path.exists(f"/proc/{worker}") and time.monotonic() < deadline:
-                time.sleep(0.05)
-            assert not os.path.exists(f"/proc/{worker}")
+        deadline = time.monotonic() + 10
+        while os.path.exists(f"/proc/{child}/exe") and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not os.path.exists(f"/proc/{child}/exe")
 
 
 class TestReport:

@@ -59,9 +59,8 @@ class Running:
         return locate(home=self.home).url
 
     def web_pids(self) -> list[int]:
-        """Granian's main process and its worker."""
-        mains = [pid for pid in _children(self.process.pid) if b"fissile.web.serve" in _command(pid)]
-        return [*mains, *(child for main in mains for child in _children(main))]
+        """The web process; a list, for it is nobody's while it is being started again."""
+        return [pid for pid in _children(self.process.pid) if b"fissile.web.serve" in _command(pid)]
 
     def wait_until_open(self) -> None:
         """Wait until the shop says that it is well."""

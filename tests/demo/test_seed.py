@@ -99,7 +99,8 @@ async def test_a_shop_with_goods_of_its_own_is_left_alone(db: Database, tmp_path
     async with db.transaction() as connection:
         await connection.execute(
             text(
-                "INSERT INTO merchants VALUES ('00000000-0000-7000-8000-000000000001', 'own', 'Own', 'CNY', 'active', now())"
+                "INSERT INTO merchants (id, code, name, currency, state, created_at)"
+                " VALUES ('00000000-0000-7000-8000-000000000001', 'own', 'Own', 'CNY', 'active', now())"
             )
         )
 

@@ -44,16 +44,14 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
-    """A server in processes of its own."""
+    """A server in a process of its own."""
 
     url: str
     pid: int
 
 
 @contextmanager
-def serving(
-    target: str, *, workers: int = 1, factory: bool = False, environ: Mapping[str, str] | None = None
-) -> Iterator[Served]:
+def serving(target: str, *, factory: bool = False, environ: Mapping[str, str] | None = None) -> Iterator[Served]:
     """
     Serve ``module:name`` on a free loopback port as the house is served, and stop it at the end.
 
@@ -61,7 +59,7 @@ def serving(
     """
     port = _free_port()
     command = [sys.executable, "-m", "fissile.web.serve", target, "127.0.0.1", str(port)]
-    command += ["--workers", str(workers), *(["--factory"] if factory else [])]
+    command += ["--factory"] if factory else []
     process = subprocess.Popen(command, env={**os.environ, **(environ or {})}, stdout=subprocess.DEVNULL)
     try:
         _wait_for(port, process)
@@ -95,7 +93,7 @@ def _free_port() -> int:
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Wait until a worker answers: the listening socket alone exists before it."""
+    """Wait until it answers."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:

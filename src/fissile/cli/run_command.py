@@ -164,13 +164,13 @@ def _children(settings: Settings) -> list[Child]:
         "FISSILE_PORT": str(settings.port),
     }
     return [
-        Child("web", [sys.executable, "-m", "fissile.web.serve", "--factory", *_target(settings)], environ),
+        Child("web", [sys.executable, "-m", "fissile.web.serve", *_serving(settings)], environ),
         Child("worker", [sys.executable, "-m", "fissile.worker.main"], environ),
     ]
 
 
-def _target(settings: Settings) -> list[str]:
-    return ["fissile.web.main:create", settings.host, str(settings.port)]
+def _serving(settings: Settings) -> list[str]:
+    return ["--factory", "--parent", str(os.getpid()), "fissile.web.main:create", settings.host, str(settings.port)]
 
 
 def _answers(settings: Settings) -> bool:

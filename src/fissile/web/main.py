@@ -70,7 +70,7 @@ def front(house: House) -> Front:
 
 
 def create() -> Front:
-    """Return the application of this process's settings; Granian calls it in its worker."""
+    """Return the application of this process's settings; the server calls it."""
     settings = from_environment()
     set_up_logs(settings.log_level)
     return front(House(db=Database(url=reach_database(settings), pool=settings.database_pool), settings=settings))

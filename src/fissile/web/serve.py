@@ -1,106 +1,84 @@
-"""Serving an ASGI application with Granian: one way for the house, its tests and the limit of a benchmark."""
+"""Serving an ASGI application with Uvicorn: one way for the house, its tests and the limit of a benchmark."""
 
 from __future__ import annotations
 
 import argparse
 import ctypes
-import importlib
 import os
 import signal
 import sys
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-from granian import Granian
-from granian.constants import HTTPModes, Interfaces, Loops
-from granian.http import HTTP1Settings
-from granian.log import LogLevels
+import uvicorn
 
 BACKLOG = 2048
 STOP_SECONDS = 40
-"""How long a worker may finish its requests: longer than the batcher's patience with a lost database."""
+"""How long requests that have begun may take at the end: longer than the batcher's patience with a lost database."""
 
+_IDLE_SECONDS = 75
 _PR_SET_PDEATHSIG = 1
 
 
-def serve_args(*, workers: int = 1) -> dict[str, Any]:
-    """
-    Return Granian's options as the house is served: HTTP/1.1 on uvloop, no access log.
-
-    One process for each worker; a worker that ends on its own ends the server, so that whoever started it sees it.
-    """
-    return {
-        "interface": Interfaces.ASGI,
-        "workers": workers,
-        "runtime_threads": 1,
-        "loop": Loops.uvloop,
-        "http": HTTPModes.http1,
-        "http1_settings": HTTP1Settings(header_read_timeout=15_000),
-        "websockets": False,
-        "backlog": BACKLOG,
-        # Granian holds further requests back in its own threads; our batcher is the bound that answers 503.
-        "backpressure": 8192,
-        "log_access": False,
-        "workers_kill_timeout": STOP_SECONDS,
-    }
-
-
-def serve(
-    target: str, host: str, port: int, workers: int = 1, *, log_level: str = "warning", factory: bool = False
-) -> None:
+def serve(target: str, host: str, port: int, *, log_level: str = "warning", factory: bool = False) -> None:
     """
     Serve ``module:name`` until SIGTERM or SIGINT; requests that have begun are finished.
 
-    With ``factory`` the name is a function that returns the application; it is called in each worker. Must be
-    called in the main thread of a process that has no running loop.
+    One process with one event loop: more of them are more calls, each with its own port. With ``factory`` the name
+    is a function that returns the application. Must be called in the main thread of a process without a running loop.
 
-    :raises SystemExit: with status 1, if a worker ended on its own
+    :raises SystemExit: if it cannot start; the reason is in the log
     """
-    # Warnings and worse go to stderr: stdout holds only answers.
-    logging = {
+    uvicorn.run(
+        target,
+        host=host,
+        port=port,
+        factory=factory,
+        interface="asgi3",
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        backlog=BACKLOG,
+        access_log=False,
+        server_header=False,
+        # Whoever stands before us says who asks only if the operator lets it; nobody does so far.
+        proxy_headers=False,
+        timeout_keep_alive=_IDLE_SECONDS,
+        timeout_graceful_shutdown=STOP_SECONDS,
+        log_config=_logging(log_level),
+    )
+
+
+def _logging(level: str) -> dict[str, Any]:
+    """Return logging to stderr: stdout holds only answers."""
+    return {
         "version": 1,
         "disable_existing_loggers": False,
         "handlers": {"stderr": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr"}},
-        "loggers": {"_granian": {"handlers": ["stderr"], "level": log_level.upper(), "propagate": False}},
+        "loggers": {"uvicorn": {"handlers": ["stderr"], "level": level.upper(), "propagate": False}},
     }
-    server = Granian(
-        target,
-        host,
-        port,
-        factory=factory,
-        log_level=LogLevels(log_level),
-        log_dictconfig=logging,
-        **serve_args(workers=workers),
-    )
-    loader = partial(_load, target=target, factory=factory, parent=os.getpid())
-    server.serve(target_loader=loader, wrap_loader=False)
 
 
-def _load(*, target: str, factory: bool, parent: int) -> Callable[..., Any]:
-    """Load the application in its worker; a worker without its server would hold database and port for ever."""
-    # A forked worker has the server's handlers, which would swallow a SIGTERM that comes while it starts.
-    for one in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(one, signal.SIG_DFL)
+def _end_with_parent(parent: int) -> None:
+    """Let the kernel tell us when ``fissile run`` dies: nobody else would start us again, or free the port."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() != parent:
-        raise SystemExit("the server ended while its worker started")
-    module, _, name = target.partition(":")
-    loaded: Callable[..., Any] = getattr(importlib.import_module(module), name)
-    return loaded() if factory else loaded
+        raise SystemExit("whoever started this server has ended")
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """``python -m fissile.web.serve MODULE:NAME HOST PORT``: for benchmarks and tests."""
+    """``python -m fissile.web.serve MODULE:NAME HOST PORT``: for `fissile run`, benchmarks and tests."""
     parser = argparse.ArgumentParser(prog="python -m fissile.web.serve")
     parser.add_argument("target")
     parser.add_argument("host")
     parser.add_argument("port", type=int)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--factory", action="store_true")
+    parser.add_argument("--factory", action="store_true", help="the name is a function that makes the application")
+    parser.add_argument("--parent", type=int, metavar="PID", help="end when this parent process ends")
     given = parser.parse_args(arguments)
-    serve(given.target, given.host, given.port, given.workers, factory=given.factory)
+    if given.parent is not None:
+        _end_with_parent(given.parent)
+    serve(given.target, given.host, given.port, factory=given.factory)
 
 
 if __name__ == "__main__":

@@ -44,9 +44,7 @@ def sweeps(db: Database, settings: Settings) -> dict[str, Sweep]:
         return await return_refunds(db, gateway=gateway, at=at)
 
     async def refusals(at: datetime) -> int:
-        old = delete(kept_answers).where(
-            kept_answers.c.kind == "refused", kept_answers.c.kept_at < at - REFUSALS_KEPT
-        )
+        old = delete(kept_answers).where(kept_answers.c.kind == "refused", kept_answers.c.kept_at < at - REFUSALS_KEPT)
         async with db.transaction() as connection:
             return (await connection.execute(old)).rowcount
 
