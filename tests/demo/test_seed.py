@@ -85,7 +85,6 @@ class TestSeedDemo:
                     email=one.email,
                     password=one.password,
                     visitor_id=None,
-                    client="",
                     at=NOW,
                     rng=seed.rng_of(one.email),
                 )

@@ -33,7 +33,6 @@ async def back(db: Database, at: datetime, **changes: Any) -> SignedIn:
         "email": "Mei@shop.example ",
         "password": PASSWORD,
         "visitor_id": None,
-        "client": "127.0.0.1",
         "at": at,
         "rng": random.Random(11),
     }

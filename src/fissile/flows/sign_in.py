@@ -20,16 +20,15 @@ async def sign_in(
     email: str,
     password: str,
     visitor_id: UUID | None,
-    client: str | None,
     at: datetime,
     rng: Chance,
     old_session_token: str | None = None,
 ) -> SignedIn:
     """
-    Open a new session; anyone may call it, and the edge limits how often for an address and a ``client``.
+    Open a new session; anyone may call it, and the edge limits how often, by address and by e-mail.
 
     ``old_session_token`` is the cookie that came along, if any: its session ends, so that nobody who knew it is
-    signed in now. ``client`` is what the edge counts by; nothing about it is kept.
+    signed in now.
 
     :raises SignInRefused: if address and password do not belong together; an unknown address answers the same,
         in the same time

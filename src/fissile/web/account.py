@@ -43,7 +43,6 @@ async def send_sign_in(request: PageRequest) -> Response[Any]:
             email=email,
             password=str(form.fields.get("password", "")),
             visitor_id=asker.visitor_id,
-            client=client_of(request),
             at=asker.at,
             rng=asker.rng,
             old_session_token=asker.session_token or None,
