@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test check bench docs lock
+.PHONY: help install run test check bench docs screenshots lock
 
 PYTHON ?= python3
 # Two is right for two cores: the embedded server of the tests works beside them.
@@ -24,7 +24,7 @@ INSTALL_SELF := $(UV) pip install --quiet --python $(BIN)/python --offline --no-
 endif
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/installed ## Make .venv with what a running Fissile needs, every file held to its hash
 
@@ -49,6 +49,9 @@ bench: install ## Measure the fast paths: resolve, orders, crowd
 
 docs: $(VENV)/installed-dev ## Write docs/reference anew from the code
 	$(BIN)/python -m tools.reference
+
+screenshots: $(VENV)/installed-dev ## Take a picture of every page of the demo: two widths, languages, themes
+	$(BIN)/python -m tools.screenshots
 
 lock: $(VENV)/installed-dev ## Compile requirements/*.txt anew from *.in, as published by LOCK_DATE
 	for name in build run dev test-upgrade; do \

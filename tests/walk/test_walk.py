@@ -2,120 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import socket
-import subprocess
-import sys
-import tempfile
-import threading
 import time
-import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-OPEN_SECONDS = 150  # generous: the aim of 30 s is measured by hand, not asserted on a busy machine
-
-
-@dataclass
-class Running:
-    """``fissile run --demo`` as its user starts it, with what it printed."""
-
-    url: str
-    process: subprocess.Popen[str]
-    said: list[str] = field(default_factory=list)
-
-    def password(self, name: str) -> str:
-        """Return the password that was printed for one of the demo's people."""
-        found = re.search(rf"{name}@demo\.fissile\.example\s+(\S+)", "".join(self.said))
-        assert found is not None, f"no password of {name} in:\n{''.join(self.said)}"
-        return found[1]
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Running]:
-    """A demo shop of this module alone."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with tempfile.TemporaryDirectory(prefix="fissile-walk-") as home:
-        Path(home).chmod(0o755)
-        environ = {**os.environ, "FISSILE_HOME": home, "FISSILE_LOCALE": "en"}
-        environ.pop("DATABASE_URL", None)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "fissile.cli.main", "run", "--demo", "--port", str(port)],
-            env=environ,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        shop = Running(f"http://127.0.0.1:{port}", process)
-        listener = threading.Thread(target=lambda: shop.said.extend(process.stderr or ()), daemon=True)
-        listener.start()
-        try:
-            _wait_until_open(shop)
-            yield shop
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(60)
-            listener.join(10)
-            _wait_until_stopped(Path(home))
-
-
-def _wait_until_open(shop: Running) -> None:
-    until = time.monotonic() + OPEN_SECONDS
-    while time.monotonic() < until:
-        assert shop.process.poll() is None, "".join(shop.said)
-        try:
-            with urllib.request.urlopen(f"{shop.url}/health", timeout=5) as answer:
-                if answer.status == 200:
-                    return
-        except OSError:
-            time.sleep(0.2)
-    raise AssertionError("".join(shop.said))
-
-
-def _wait_until_stopped(home: Path) -> None:
-    """The embedded server stops by itself after its last user; its folder must not vanish under it."""
-    until = time.monotonic() + 20
-    while (home / "pgdata" / "postmaster.pid").exists() and time.monotonic() < until:
-        time.sleep(0.1)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(FLAGS))
-        yield opened
-        opened.close()
-
-
-def a_person(browser: Browser, running: Running, name: str | None = None) -> Page:
-    """Return a page of a person with a browser profile of their own, signed in if they have a name."""
-    context: BrowserContext = browser.new_context(
-        viewport={"width": 390, "height": 844}, base_url=running.url, locale="en-US"
-    )
-    page = context.new_page()
-    if name is not None:
-        page.goto("/sign-in")
-        page.get_by_label("E-mail").fill(f"{name}@demo.fissile.example")
-        page.get_by_label("Password").fill(running.password(name))
-        page.get_by_role("main").get_by_role("button", name="Sign in").click()
-        expect(page.get_by_role("main").get_by_role("button", name="Sign in")).to_have_count(0)
-    return page
+from tools.demo_shop import Running, a_person
 
 
 @pytest.mark.timeout(300)
@@ -211,13 +104,3 @@ def test_a_wrong_letter_is_told_on_the_page(running: Running, browser: Browser) 
     buyer.locator("#find").press("Enter")
 
     expect(buyer.get_by_text("wrong letter")).to_be_visible()
-
-
-@pytest.mark.timeout(120)
-@pytest.mark.parametrize("path", ["/", "/search?q=茶", "/sign-in", "/sign-up"])
-def test_nothing_is_wider_than_a_phone(running: Running, browser: Browser, path: str) -> None:
-    for lang in ("zh_CN", "en"):
-        page = a_person(browser, running)
-        page.goto(f"{path}{'&' if '?' in path else '?'}lang={lang}")
-
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -1,0 +1,24 @@
+"""One demo shop and one browser for the walks of a test process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from tools.demo_shop import Running, chromium, demo_shop
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[Running]:
+    """A demo shop of this process alone."""
+    with demo_shop() as shop:
+        yield shop
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    with chromium() as opened:
+        yield opened
