@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
@@ -63,6 +64,11 @@ def asset(name: str) -> str:
     return f"/static/{_VERSIONS[name]}/{name}"
 
 
+def _initial(title: str) -> str:
+    """Return what stands for a product without a picture: the first letter of its title, a digit only if need be."""
+    return next((one for one in title if one.isalpha()), title[:1]) or "·"
+
+
 @cache
 def _environment(locale: str) -> Environment:
     words = words_of(locale)
@@ -78,6 +84,8 @@ def _environment(locale: str) -> Environment:
     helpers: Mapping[str, Any] = {
         "asset": asset,
         "code_of": shares.code_of,
+        "initial": _initial,
+        "tint": lambda title: zlib.crc32(title.encode()) % 6,
         "fresh_key": lambda: str(uuid4()),
         "label": lambda kind, value: label(words, kind=kind, value=value),
         "labels": LABELS,
