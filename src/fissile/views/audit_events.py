@@ -39,8 +39,10 @@ SELECT 'events', e.position::text,
   FROM events e
   LEFT JOIN orders o ON o.id = e.subject_id
   LEFT JOIN payments p ON p.id = (e.data->>'payment')::uuid
- WHERE (e.name = 'order.placed' AND (e.data->>'total', e.data->>'currency', e.data->>'promoter', e.data->>'merchant')
-          IS DISTINCT FROM (o.total_minor::text, o.currency, o.credit_promoter_id::text, o.merchant_id::text))
+ WHERE (e.name = 'order.placed' AND (e.data->>'total', e.data->>'shipping', e.data->>'currency', e.data->>'promoter',
+                                     e.data->>'second', e.data->>'merchant', e.data->>'checkout')
+          IS DISTINCT FROM (o.total_minor::text, o.shipping_minor::text, o.currency, o.credit_promoter_id::text,
+                            o.second_promoter_id::text, o.merchant_id::text, o.checkout_id::text))
     OR (e.name IN ('order.paid', 'payment.refused')
         AND (e.data->>'amount', e.data->>'currency', e.data->>'outcome', e.subject_id, e.occurred_at)
           IS DISTINCT FROM (p.amount_minor::text, p.currency, p.outcome, p.order_id, p.received_at))

@@ -220,16 +220,18 @@ SELECT 'ledger_accounts', a.id::text,
 
 _ORDERS = (
     Rule(
-        name="an order's total is the sum of its lines",
+        name="an order's total is the sum of its lines and its shipping",
         invariant=4,
         tables=("orders", "order_lines"),
         sql="""
 SELECT 'orders', coalesce(o.id, l.order_id)::text,
-       format('its total is %s, its %s lines add up to %s', o.total_minor, coalesce(l.lines, 0), l.amount)
+       format('its total is %s, of goods %s and shipping %s; its %s lines add up to %s', o.total_minor, o.goods_minor,
+              o.shipping_minor, coalesce(l.lines, 0), l.amount)
   FROM orders o
   FULL JOIN (SELECT order_id, sum(amount_minor) AS amount, count(*) AS lines FROM order_lines GROUP BY order_id) l
     ON l.order_id = o.id
- WHERE o.total_minor IS DISTINCT FROM l.amount
+ WHERE o.goods_minor IS DISTINCT FROM l.amount OR o.total_minor <> o.goods_minor + o.shipping_minor
+    OR o.shipping_minor < 0
 """,
     ),
     Rule(
@@ -245,9 +247,11 @@ SELECT 'order_lines', l.order_id || '/' || l.line_no,
   FROM order_lines l LEFT JOIN orders o ON o.id = l.order_id LEFT JOIN skus k ON k.id = l.sku_id
  WHERE k.id IS NULL OR k.merchant_id IS DISTINCT FROM o.merchant_id OR l.quantity <= 0
     OR l.amount_minor <> l.quantity * l.unit_price_minor OR l.fee_minor < 0 OR l.commission_minor < 0
-    OR l.fee_minor + l.commission_minor > l.amount_minor
-    OR (l.commission_minor > 0) <> (l.commission_plan_version_id IS NOT NULL)
+    OR l.second_commission_minor < 0 OR l.tax_minor < 0 OR (l.tax_minor > 0 AND l.tax_rate_ppm <= 0)
+    OR l.fee_minor + l.commission_minor + l.second_commission_minor > l.amount_minor - l.tax_minor
+    OR (l.commission_minor + l.second_commission_minor > 0) <> (l.commission_plan_version_id IS NOT NULL)
     OR (l.commission_minor > 0 AND o.credit_promoter_id IS NULL)
+    OR (l.second_commission_minor > 0 AND o.second_promoter_id IS NULL)
 """,
     ),
     Rule(
@@ -392,6 +396,17 @@ _PHASES_DIFFER = """
     OR (c.state = 'held' AND c.released_at IS NOT NULL) OR (c.state = 'released' AND c.released_at IS NULL)
 """
 
+# What merchant and platform get of each line; line 0 is the shipping, which waits as long as the slowest line.
+_PROCEEDS = """
+    SELECT order_id, line_no, hold_seconds, 'platform' AS payee, fee_minor AS amount_minor FROM order_lines
+    UNION ALL
+    SELECT order_id, line_no, hold_seconds, 'merchant',
+           amount_minor - fee_minor - commission_minor - second_commission_minor FROM order_lines
+    UNION ALL
+    SELECT id, 0, (SELECT max(hold_seconds) FROM order_lines s WHERE s.order_id = orders.id), 'merchant',
+           shipping_minor FROM orders
+"""
+
 _COMMISSIONS = (
     Rule(
         name="a commission belongs to a paid line and to who has the credit, as the line says",
@@ -401,27 +416,36 @@ _COMMISSIONS = (
 SELECT 'commissions', c.id::text,
        CASE WHEN l.order_id IS NULL THEN 'its order line does not exist'
             WHEN o.paid_at IS NULL THEN 'its order was never paid'
-            WHEN (c.promoter_id, c.share_id) IS DISTINCT FROM (o.credit_promoter_id, o.credit_share_id)
-              THEN format('it goes to %s by share %s, the credit is %s by share %s', c.promoter_id, c.share_id,
-                          o.credit_promoter_id, o.credit_share_id)
+            WHEN (c.promoter_id, c.share_id) IS DISTINCT FROM (l.promoter_id, o.credit_share_id)
+              THEN format('it goes to %s by share %s, the credit of level %s is %s by share %s', c.promoter_id,
+                          c.share_id, c.level, l.promoter_id, o.credit_share_id)
             WHEN p.id IS NULL OR c.plan_version_id IS DISTINCT FROM l.commission_plan_version_id
               THEN 'its plan version is not that of the line, or does not exist'
             WHEN c.amount_minor > p.cap_minor THEN format('%s is more than the cap of %s', c.amount_minor, p.cap_minor)
             ELSE format('it says %s of %s %s, accrued at %s, held until %s; the line says %s of %s %s, paid at %s, held'
                         ' for %s seconds', c.amount_minor, c.base_minor, c.currency, c.accrued_at, c.hold_until,
-                        l.commission_minor, l.amount_minor, o.currency, o.paid_at, l.hold_seconds) END
+                        l.commission_minor, l.base_minor, o.currency, o.paid_at, l.hold_seconds) END
   FROM commissions c
-  LEFT JOIN order_lines l ON l.order_id = c.order_id AND l.line_no = c.line_no
+  LEFT JOIN (
+    SELECT l.order_id, l.line_no, 1 AS level, l.commission_minor, l.amount_minor - l.tax_minor AS base_minor,
+           l.commission_plan_version_id, l.hold_seconds, o.credit_promoter_id AS promoter_id
+      FROM order_lines l JOIN orders o ON o.id = l.order_id
+    UNION ALL
+    SELECT l.order_id, l.line_no, 2, l.second_commission_minor, l.amount_minor - l.tax_minor,
+           l.commission_plan_version_id, l.hold_seconds, o.second_promoter_id
+      FROM order_lines l JOIN orders o ON o.id = l.order_id
+  ) l ON l.order_id = c.order_id AND l.line_no = c.line_no AND l.level = c.level
   LEFT JOIN orders o ON o.id = c.order_id
   LEFT JOIN commission_plan_versions p ON p.id = c.plan_version_id
  WHERE o.paid_at IS NULL OR p.id IS NULL OR c.amount_minor > p.cap_minor OR c.amount_minor <= 0
     OR (c.promoter_id, c.share_id, c.plan_version_id, c.base_minor, c.amount_minor, c.currency, c.accrued_at,
         c.hold_until)
-       IS DISTINCT FROM (o.credit_promoter_id, o.credit_share_id, l.commission_plan_version_id, l.amount_minor,
+       IS DISTINCT FROM (l.promoter_id, o.credit_share_id, l.commission_plan_version_id, l.base_minor,
         l.commission_minor, o.currency, o.paid_at, o.paid_at + l.hold_seconds * interval '1 second')
 UNION ALL
-SELECT 'commissions', max(id::text), format('line %s/%s has %s commissions', order_id, line_no, count(*))
-  FROM commissions GROUP BY order_id, line_no HAVING count(*) > 1
+SELECT 'commissions', max(id::text),
+       format('line %s/%s has %s commissions of level %s', order_id, line_no, count(*), level)
+  FROM commissions GROUP BY order_id, line_no, level HAVING count(*) > 1
 """,
     ),
     Rule(
@@ -451,10 +475,9 @@ SELECT 'commissions', c.id::text,
 SELECT 'line_proceeds', c.order_id || '/' || c.line_no || '/' || c.payee,
        format('it says %s %s, %s, held until %s, released at %s; the line has %s and its transfer %s, ended as %s',
               c.amount_minor, c.currency, c.state, c.hold_until, c.released_at,
-              CASE c.payee WHEN 'platform' THEN l.fee_minor ELSE l.amount_minor - l.fee_minor - l.commission_minor END,
-              t.amount_minor, coalesce(e.phase, 'nothing yet'))
+              l.amount_minor, t.amount_minor, coalesce(e.phase, 'nothing yet'))
   FROM line_proceeds c
-  LEFT JOIN order_lines l ON l.order_id = c.order_id AND l.line_no = c.line_no
+  LEFT JOIN ({_PROCEEDS}) l ON l.order_id = c.order_id AND l.line_no = c.line_no AND l.payee = c.payee
   LEFT JOIN orders o ON o.id = c.order_id {_PHASES}
  WHERE {_PHASES_DIFFER}
     OR c.state NOT IN ('held', 'released', 'taken_back') OR c.payee NOT IN ('merchant', 'platform')
@@ -463,26 +486,28 @@ SELECT 'line_proceeds', c.order_id || '/' || c.line_no || '/' || c.payee,
          CASE c.payee WHEN 'merchant' THEN c.merchant_id END)
     OR (c.merchant_id, c.currency, c.hold_until)
          IS DISTINCT FROM (o.merchant_id, o.currency, o.paid_at + l.hold_seconds * interval '1 second')
-    OR c.amount_minor IS DISTINCT FROM
-         CASE c.payee WHEN 'platform' THEN l.fee_minor ELSE l.amount_minor - l.fee_minor - l.commission_minor END
+    OR c.amount_minor IS DISTINCT FROM l.amount_minor
     OR (c.state = 'taken_back') <> (o.state = 'refunded')
 """,
     ),
     Rule(
-        name="a paid line is divided wholly: promoter, platform, merchant",
+        name="a paid line is divided wholly: promoter, inviter, platform, merchant; the shipping is the merchant's",
         invariant=5,
-        tables=("order_lines",),
+        tables=("order_lines", "orders"),
         sql="""
 SELECT 'order_lines', l.order_id || '/' || l.line_no,
-       format('%s were paid, %s went to promoter and %s to platform and merchant', l.amount_minor,
-              coalesce(c.amount_minor, 0), coalesce(p.amount, 0))
-  FROM order_lines l
+       format('%s were paid, %s went to promoter and inviter and %s to platform and merchant', l.amount_minor,
+              coalesce(c.amount, 0), coalesce(p.amount, 0))
+  FROM (SELECT order_id, line_no, amount_minor, commission_minor + second_commission_minor AS commission_minor
+          FROM order_lines
+         UNION ALL SELECT id, 0, shipping_minor, 0 FROM orders) l
   JOIN orders o ON o.id = l.order_id AND o.paid_at IS NOT NULL
-  LEFT JOIN commissions c ON c.order_id = l.order_id AND c.line_no = l.line_no
+  LEFT JOIN (SELECT order_id, line_no, sum(amount_minor) AS amount FROM commissions GROUP BY order_id, line_no) c
+    ON c.order_id = l.order_id AND c.line_no = l.line_no
   LEFT JOIN (SELECT order_id, line_no, sum(amount_minor) AS amount FROM line_proceeds GROUP BY order_id, line_no) p
     ON p.order_id = l.order_id AND p.line_no = l.line_no
- WHERE l.amount_minor <> coalesce(c.amount_minor, 0) + coalesce(p.amount, 0)
-    OR l.commission_minor <> coalesce(c.amount_minor, 0)
+ WHERE l.amount_minor <> coalesce(c.amount, 0) + coalesce(p.amount, 0)
+    OR l.commission_minor <> coalesce(c.amount, 0)
 """,
     ),
     Rule(

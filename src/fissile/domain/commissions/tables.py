@@ -67,8 +67,9 @@ commissions = Table(
     uid("id", primary_key=True),
     uid("order_id"),
     number("line_no"),
+    number("level"),  # 1: who has the credit; 2: who had invited them
     uid("promoter_id"),
-    uid("share_id"),
+    uid("share_id"),  # the one that has the credit, of both levels
     uid("plan_version_id"),
     number("base_minor"),
     number("amount_minor"),
@@ -81,7 +82,8 @@ commissions = Table(
     moment("released_at", nullable=True),
     moment("paid_at", nullable=True),
     moment("taken_back_at", nullable=True),
-    UniqueConstraint("order_id", "line_no"),
+    UniqueConstraint("order_id", "line_no", "level"),
+    CheckConstraint("level IN (1, 2)", name="level"),
     CheckConstraint("amount_minor > 0 AND amount_minor <= base_minor", name="amount"),
     CheckConstraint("state IN ('held', 'released', 'paid', 'taken_back')", name="state"),
     CheckConstraint("released_at IS NULL OR released_at >= hold_until", name="hold"),
@@ -103,7 +105,7 @@ Index(
     postgresql_where=commissions.c.payout_item_id.is_not(None),
 )
 
-# What the merchant and the platform get of a paid line, held and released with it.
+# What the merchant and the platform get of a paid line, held and released with it; line 0 is the shipping.
 line_proceeds = Table(
     "line_proceeds",
     metadata,

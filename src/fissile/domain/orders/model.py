@@ -70,10 +70,17 @@ class PaidLine:
     sku_id: UUID
     quantity: int
     amount_minor: int
+    tax_minor: int
     fee_minor: int
     commission_minor: int
+    second_commission_minor: int
     commission_plan_version_id: UUID | None
     hold_seconds: int
+
+    @property
+    def base_minor(self) -> int:
+        """What commissions and fee are reckoned from: the goods without their tax."""
+        return self.amount_minor - self.tax_minor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +92,10 @@ class PayableOrder:
     state: OrderState
     currency: str
     total_minor: int
+    shipping_minor: int
     credit_promoter_id: UUID | None
     credit_share_id: UUID | None
+    second_promoter_id: UUID | None
     lines: tuple[PaidLine, ...]
 
 

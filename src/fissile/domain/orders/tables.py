@@ -27,8 +27,11 @@ orders = Table(
     uid("merchant_id"),
     uid("member_id", nullable=True),  # null: a guest
     uid("visitor_id"),
+    uid("checkout_id", nullable=True),  # orders that were placed together from one cart
     words("state"),
     words("currency"),
+    number("goods_minor"),
+    number("shipping_minor"),  # the merchant's, without fee and commission
     number("total_minor"),
     number("refunded_minor", server_default="0"),
     words("idempotency_scope"),
@@ -37,6 +40,7 @@ orders = Table(
     # Attribution, decided once at placement (the touches are in order_touches).
     uid("credit_share_id", nullable=True),
     uid("credit_promoter_id", nullable=True),
+    uid("second_promoter_id", nullable=True),  # who had invited the credited promoter, at that moment
     words("credit_rule"),  # e.g. "last-touch@1 15d"
     words("credit_reason"),  # why this promoter, or why nobody
     words("tracking", server_default=""),
@@ -51,9 +55,14 @@ orders = Table(
         "state IN ('placed', 'paid', 'shipped', 'completed', 'cancelled', 'expired', 'refunded')",
         name="state",
     ),
-    CheckConstraint("total_minor >= 0", name="total"),
+    CheckConstraint("goods_minor >= 0 AND shipping_minor >= 0", name="parts"),
+    CheckConstraint("total_minor = goods_minor + shipping_minor", name="total"),
     CheckConstraint("refunded_minor >= 0 AND refunded_minor <= total_minor", name="refunded"),
     CheckConstraint("(credit_share_id IS NULL) = (credit_promoter_id IS NULL)", name="credit"),
+    CheckConstraint(
+        "second_promoter_id IS NULL OR (credit_promoter_id IS NOT NULL AND second_promoter_id <> credit_promoter_id)",
+        name="second",
+    ),
     CheckConstraint("(state IN ('cancelled', 'expired', 'refunded')) = (closed_at IS NOT NULL)", name="closed"),
     CheckConstraint("state NOT IN ('paid', 'shipped', 'completed', 'refunded') OR paid_at IS NOT NULL", name="paid"),
 )
@@ -83,17 +92,21 @@ order_lines = Table(
     number("quantity"),
     number("unit_price_minor"),
     number("amount_minor"),
+    number("tax_rate_ppm"),
+    number("tax_minor"),  # included in the amount
     # What the line was decided on, and how its money will be divided; the merchant gets the rest.
     number("sku_version"),
     uid("fee_plan_version_id", nullable=True),
     number("fee_minor"),
-    uid("commission_plan_version_id", nullable=True),
+    uid("commission_plan_version_id", nullable=True),  # explains both commissions
     number("commission_minor"),
+    number("second_commission_minor"),
     number("hold_seconds"),
     CheckConstraint("quantity > 0", name="quantity"),
     CheckConstraint("amount_minor = unit_price_minor * quantity", name="amount"),
-    CheckConstraint("fee_minor >= 0 AND commission_minor >= 0", name="parts"),
-    CheckConstraint("fee_minor + commission_minor <= amount_minor", name="split"),
+    CheckConstraint("tax_rate_ppm >= 0 AND tax_minor >= 0 AND tax_minor <= amount_minor", name="tax"),
+    CheckConstraint("fee_minor >= 0 AND commission_minor >= 0 AND second_commission_minor >= 0", name="parts"),
+    CheckConstraint("fee_minor + commission_minor + second_commission_minor <= amount_minor", name="split"),
 )
 Index("order_lines_sku_id_idx", order_lines.c.sku_id)  # stock of a SKU, recomputed by the audit
 
