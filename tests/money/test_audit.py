@@ -163,6 +163,7 @@ _CONSTRAINTS = [
     ("order_lines", "order_lines_amount_check"),
     ("payout_batches", "payout_batches_two_people_check"),
     ("commissions", "commissions_hold_check"),
+    ("commissions", "commissions_taken_back_whole_check"),
 ]
 
 

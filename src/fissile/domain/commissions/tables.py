@@ -73,9 +73,10 @@ commissions = Table(
     uid("plan_version_id"),
     number("base_minor"),
     number("amount_minor"),
+    number("taken_back_minor", server_default="0"),  # by refunds, of the amount
     words("currency"),
     words("state"),
-    uid("transfer_id"),  # the pending one
+    uid("transfer_id"),  # the pending one; after a refund of a held part the one that holds what is left
     uid("payout_item_id", ForeignKey("payout_items.id"), nullable=True),
     moment("accrued_at"),
     moment("hold_until"),
@@ -89,6 +90,8 @@ commissions = Table(
     CheckConstraint("released_at IS NULL OR released_at >= hold_until", name="hold"),
     CheckConstraint("paid_at IS NULL OR released_at IS NOT NULL", name="paid"),
     CheckConstraint("(state = 'taken_back') = (taken_back_at IS NOT NULL)", name="taken_back"),
+    CheckConstraint("taken_back_minor >= 0 AND taken_back_minor <= amount_minor", name="taken_back_minor"),
+    CheckConstraint("(state = 'taken_back') = (taken_back_minor = amount_minor)", name="taken_back_whole"),
 )
 Index("commissions_promoter_id_idx", commissions.c.promoter_id, commissions.c.accrued_at)
 Index("commissions_due_idx", commissions.c.hold_until, postgresql_where=commissions.c.state == "held")
@@ -114,6 +117,7 @@ line_proceeds = Table(
     words("payee", primary_key=True),
     uid("merchant_id"),
     number("amount_minor"),
+    number("taken_back_minor", server_default="0"),
     words("currency"),
     words("state"),
     uid("transfer_id"),
@@ -122,5 +126,22 @@ line_proceeds = Table(
     CheckConstraint("payee IN ('merchant', 'platform')", name="payee"),
     CheckConstraint("amount_minor > 0", name="amount"),
     CheckConstraint("state IN ('held', 'released', 'taken_back')", name="state"),
+    CheckConstraint("taken_back_minor >= 0 AND taken_back_minor <= amount_minor", name="taken_back_minor"),
+    CheckConstraint("(state = 'taken_back') = (taken_back_minor = amount_minor)", name="taken_back_whole"),
 )
 Index("line_proceeds_due_idx", line_proceeds.c.hold_until, postgresql_where=line_proceeds.c.state == "held")
+
+refund_parts = Table(
+    "refund_parts",
+    metadata,
+    uid("refund_id", ForeignKey("refunds.id"), primary_key=True),
+    number("line_no", primary_key=True, autoincrement=False),
+    words("payee", primary_key=True),
+    number("amount_minor"),
+    uid("ended_id", nullable=True),  # the pending transfer that was voided; null: the part was released before
+    uid("transfer_id", nullable=True),  # what holds the rest again, or takes back what was released
+    CheckConstraint("payee IN ('promoter', 'inviter', 'merchant', 'platform')", name="payee"),
+    CheckConstraint("amount_minor > 0", name="amount"),
+    CheckConstraint("ended_id IS NOT NULL OR transfer_id IS NOT NULL", name="transfers"),
+    comment="What a refund took back of each part of each line; append-only.",
+)

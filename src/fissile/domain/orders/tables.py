@@ -34,6 +34,7 @@ orders = Table(
     number("shipping_minor"),  # the merchant's, without fee and commission
     number("total_minor"),
     number("refunded_minor", server_default="0"),
+    number("shipping_refunded_minor", server_default="0"),
     words("idempotency_scope"),
     words("idempotency_key"),
     Column("request_hash", LargeBinary(), nullable=False),
@@ -58,6 +59,9 @@ orders = Table(
     CheckConstraint("goods_minor >= 0 AND shipping_minor >= 0", name="parts"),
     CheckConstraint("total_minor = goods_minor + shipping_minor", name="total"),
     CheckConstraint("refunded_minor >= 0 AND refunded_minor <= total_minor", name="refunded"),
+    CheckConstraint(
+        "shipping_refunded_minor >= 0 AND shipping_refunded_minor <= shipping_minor", name="shipping_refunded"
+    ),
     CheckConstraint("(credit_share_id IS NULL) = (credit_promoter_id IS NULL)", name="credit"),
     CheckConstraint(
         "second_promoter_id IS NULL OR (credit_promoter_id IS NOT NULL AND second_promoter_id <> credit_promoter_id)",
@@ -102,7 +106,11 @@ order_lines = Table(
     number("commission_minor"),
     number("second_commission_minor"),
     number("hold_seconds"),
+    number("refunded_minor", server_default="0"),
+    number("refunded_quantity", server_default="0"),
     CheckConstraint("quantity > 0", name="quantity"),
+    CheckConstraint("refunded_minor >= 0 AND refunded_minor <= amount_minor", name="refunded"),
+    CheckConstraint("refunded_quantity >= 0 AND refunded_quantity <= quantity", name="refunded_quantity"),
     CheckConstraint("amount_minor = unit_price_minor * quantity", name="amount"),
     CheckConstraint("tax_rate_ppm >= 0 AND tax_minor >= 0 AND tax_minor <= amount_minor", name="tax"),
     CheckConstraint("fee_minor >= 0 AND commission_minor >= 0 AND second_commission_minor >= 0", name="parts"),
@@ -166,6 +174,7 @@ refunds = Table(
     uid("requested_by", nullable=True),
     words("state"),
     words("idempotency_key", unique=True),
+    Column("request_hash", LargeBinary(), nullable=True),  # of one that was asked for, not of a payment owed back
     moment("posted_at"),
     moment("returned_at", nullable=True),
     CheckConstraint("amount_minor > 0", name="amount"),
@@ -175,3 +184,17 @@ refunds = Table(
 )
 Index("refunds_order_id_idx", refunds.c.order_id)
 Index("refunds_owed_idx", refunds.c.posted_at, postgresql_where=refunds.c.state == "posted")  # the sweep
+
+refund_lines = Table(
+    "refund_lines",
+    metadata,
+    uid("refund_id", ForeignKey("refunds.id"), primary_key=True),
+    number("line_no", primary_key=True, autoincrement=False),  # 0: the shipping
+    number("amount_minor"),
+    number("quantity"),
+    number("returned_quantity"),  # what of it was put back on hand: goods that were tracked and never shipped
+    CheckConstraint("amount_minor >= 0 AND quantity >= 0 AND amount_minor + quantity > 0", name="amount"),
+    CheckConstraint("returned_quantity >= 0 AND returned_quantity <= quantity", name="returned"),
+    CheckConstraint("line_no > 0 OR quantity = 0", name="shipping"),
+    comment="What a refund gives back of each line; append-only.",
+)

@@ -162,6 +162,7 @@ CREATE TABLE line_proceeds (
 	payee TEXT COLLATE "C" NOT NULL, 
 	merchant_id UUID NOT NULL, 
 	amount_minor BIGINT NOT NULL, 
+	taken_back_minor BIGINT DEFAULT '0' NOT NULL, 
 	currency TEXT COLLATE "C" NOT NULL, 
 	state TEXT COLLATE "C" NOT NULL, 
 	transfer_id UUID NOT NULL, 
@@ -170,7 +171,9 @@ CREATE TABLE line_proceeds (
 	CONSTRAINT line_proceeds_pkey PRIMARY KEY (order_id, line_no, payee), 
 	CONSTRAINT line_proceeds_payee_check CHECK (payee IN ('merchant', 'platform')), 
 	CONSTRAINT line_proceeds_amount_check CHECK (amount_minor > 0), 
-	CONSTRAINT line_proceeds_state_check CHECK (state IN ('held', 'released', 'taken_back'))
+	CONSTRAINT line_proceeds_state_check CHECK (state IN ('held', 'released', 'taken_back')), 
+	CONSTRAINT line_proceeds_taken_back_minor_check CHECK (taken_back_minor >= 0 AND taken_back_minor <= amount_minor), 
+	CONSTRAINT line_proceeds_taken_back_whole_check CHECK ((state = 'taken_back') = (taken_back_minor = amount_minor))
 );
 -- next statement
 CREATE INDEX line_proceeds_due_idx ON line_proceeds (hold_until) WHERE state = 'held';
@@ -213,8 +216,12 @@ CREATE TABLE order_lines (
 	commission_minor BIGINT NOT NULL, 
 	second_commission_minor BIGINT NOT NULL, 
 	hold_seconds BIGINT NOT NULL, 
+	refunded_minor BIGINT DEFAULT '0' NOT NULL, 
+	refunded_quantity BIGINT DEFAULT '0' NOT NULL, 
 	CONSTRAINT order_lines_pkey PRIMARY KEY (order_id, line_no), 
 	CONSTRAINT order_lines_quantity_check CHECK (quantity > 0), 
+	CONSTRAINT order_lines_refunded_check CHECK (refunded_minor >= 0 AND refunded_minor <= amount_minor), 
+	CONSTRAINT order_lines_refunded_quantity_check CHECK (refunded_quantity >= 0 AND refunded_quantity <= quantity), 
 	CONSTRAINT order_lines_amount_check CHECK (amount_minor = unit_price_minor * quantity), 
 	CONSTRAINT order_lines_tax_check CHECK (tax_rate_ppm >= 0 AND tax_minor >= 0 AND tax_minor <= amount_minor), 
 	CONSTRAINT order_lines_parts_check CHECK (fee_minor >= 0 AND commission_minor >= 0 AND second_commission_minor >= 0), 
@@ -252,6 +259,7 @@ CREATE TABLE orders (
 	shipping_minor BIGINT NOT NULL, 
 	total_minor BIGINT NOT NULL, 
 	refunded_minor BIGINT DEFAULT '0' NOT NULL, 
+	shipping_refunded_minor BIGINT DEFAULT '0' NOT NULL, 
 	idempotency_scope TEXT COLLATE "C" NOT NULL, 
 	idempotency_key TEXT COLLATE "C" NOT NULL, 
 	request_hash BYTEA NOT NULL, 
@@ -273,6 +281,7 @@ CREATE TABLE orders (
 	CONSTRAINT orders_parts_check CHECK (goods_minor >= 0 AND shipping_minor >= 0), 
 	CONSTRAINT orders_total_check CHECK (total_minor = goods_minor + shipping_minor), 
 	CONSTRAINT orders_refunded_check CHECK (refunded_minor >= 0 AND refunded_minor <= total_minor), 
+	CONSTRAINT orders_shipping_refunded_check CHECK (shipping_refunded_minor >= 0 AND shipping_refunded_minor <= shipping_minor), 
 	CONSTRAINT orders_credit_check CHECK ((credit_share_id IS NULL) = (credit_promoter_id IS NULL)), 
 	CONSTRAINT orders_second_check CHECK (second_promoter_id IS NULL OR (credit_promoter_id IS NOT NULL AND second_promoter_id <> credit_promoter_id)), 
 	CONSTRAINT orders_closed_check CHECK ((state IN ('cancelled', 'expired', 'refunded')) = (closed_at IS NOT NULL)), 
@@ -522,6 +531,7 @@ CREATE TABLE refunds (
 	requested_by UUID, 
 	state TEXT COLLATE "C" NOT NULL, 
 	idempotency_key TEXT COLLATE "C" NOT NULL, 
+	request_hash BYTEA, 
 	posted_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	returned_at TIMESTAMP WITH TIME ZONE, 
 	CONSTRAINT refunds_pkey PRIMARY KEY (id), 
@@ -612,6 +622,37 @@ CREATE TABLE product_pictures (
 	CONSTRAINT product_pictures_picture_id_fkey FOREIGN KEY(picture_id) REFERENCES pictures (id)
 );
 -- next statement
+CREATE TABLE refund_lines (
+	refund_id UUID NOT NULL, 
+	line_no BIGINT NOT NULL, 
+	amount_minor BIGINT NOT NULL, 
+	quantity BIGINT NOT NULL, 
+	returned_quantity BIGINT NOT NULL, 
+	CONSTRAINT refund_lines_pkey PRIMARY KEY (refund_id, line_no), 
+	CONSTRAINT refund_lines_amount_check CHECK (amount_minor >= 0 AND quantity >= 0 AND amount_minor + quantity > 0), 
+	CONSTRAINT refund_lines_returned_check CHECK (returned_quantity >= 0 AND returned_quantity <= quantity), 
+	CONSTRAINT refund_lines_shipping_check CHECK (line_no > 0 OR quantity = 0), 
+	CONSTRAINT refund_lines_refund_id_fkey FOREIGN KEY(refund_id) REFERENCES refunds (id)
+);
+-- next statement
+COMMENT ON TABLE refund_lines IS 'What a refund gives back of each line; append-only.';
+-- next statement
+CREATE TABLE refund_parts (
+	refund_id UUID NOT NULL, 
+	line_no BIGINT NOT NULL, 
+	payee TEXT COLLATE "C" NOT NULL, 
+	amount_minor BIGINT NOT NULL, 
+	ended_id UUID, 
+	transfer_id UUID, 
+	CONSTRAINT refund_parts_pkey PRIMARY KEY (refund_id, line_no, payee), 
+	CONSTRAINT refund_parts_payee_check CHECK (payee IN ('promoter', 'inviter', 'merchant', 'platform')), 
+	CONSTRAINT refund_parts_amount_check CHECK (amount_minor > 0), 
+	CONSTRAINT refund_parts_transfers_check CHECK (ended_id IS NOT NULL OR transfer_id IS NOT NULL), 
+	CONSTRAINT refund_parts_refund_id_fkey FOREIGN KEY(refund_id) REFERENCES refunds (id)
+);
+-- next statement
+COMMENT ON TABLE refund_parts IS 'What a refund took back of each part of each line; append-only.';
+-- next statement
 CREATE TABLE skus (
 	id UUID NOT NULL, 
 	product_id UUID NOT NULL, 
@@ -648,6 +689,7 @@ CREATE TABLE commissions (
 	plan_version_id UUID NOT NULL, 
 	base_minor BIGINT NOT NULL, 
 	amount_minor BIGINT NOT NULL, 
+	taken_back_minor BIGINT DEFAULT '0' NOT NULL, 
 	currency TEXT COLLATE "C" NOT NULL, 
 	state TEXT COLLATE "C" NOT NULL, 
 	transfer_id UUID NOT NULL, 
@@ -665,6 +707,8 @@ CREATE TABLE commissions (
 	CONSTRAINT commissions_hold_check CHECK (released_at IS NULL OR released_at >= hold_until), 
 	CONSTRAINT commissions_paid_check CHECK (paid_at IS NULL OR released_at IS NOT NULL), 
 	CONSTRAINT commissions_taken_back_check CHECK ((state = 'taken_back') = (taken_back_at IS NOT NULL)), 
+	CONSTRAINT commissions_taken_back_minor_check CHECK (taken_back_minor >= 0 AND taken_back_minor <= amount_minor), 
+	CONSTRAINT commissions_taken_back_whole_check CHECK ((state = 'taken_back') = (taken_back_minor = amount_minor)), 
 	CONSTRAINT commissions_payout_item_id_fkey FOREIGN KEY(payout_item_id) REFERENCES payout_items (id)
 );
 -- next statement
@@ -1163,6 +1207,10 @@ CREATE TRIGGER ledger_transfers_append_only BEFORE UPDATE OR DELETE OR TRUNCATE 
 -- next statement
 CREATE TRIGGER order_touches_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON order_touches FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 -- next statement
+CREATE TRIGGER refund_lines_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON refund_lines FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+-- next statement
+CREATE TRIGGER refund_parts_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON refund_parts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+-- next statement
 CREATE TRIGGER stock_movements_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON stock_movements FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 -- next statement
 GRANT USAGE ON SCHEMA public TO fissile_app;
@@ -1171,4 +1219,4 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO fissile_a
 -- next statement
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO fissile_app;
 -- next statement
-REVOKE UPDATE, DELETE ON audit_log, events, ledger_transfers, order_touches, stock_movements FROM fissile_app;
+REVOKE UPDATE, DELETE ON audit_log, events, ledger_transfers, order_touches, refund_lines, refund_parts, stock_movements FROM fissile_app;
