@@ -24,7 +24,7 @@ def cny(minor: int) -> Money:
 
 def split(amount: int, **changes: Any) -> LineSplit:
     """Split a line of one piece that a share is credited for, without plan and fee unless given."""
-    fields: dict[str, Any] = {"quantity": 1, "plan": None, "fee": None, "credited": True}
+    fields: dict[str, Any] = {"tax": cny(0), "quantity": 1, "plan": None, "fee": None, "credited": True}
     return split_line(amount=cny(amount), **(fields | changes))
 
 
@@ -42,7 +42,7 @@ class TestSplitLine:
     def test_drops_part_of_a_minor_unit(self) -> None:
         parts = split(19_999, plan=a_plan(rate_ppm=50_000), fee=a_fee(10_000))
 
-        assert parts == LineSplit(commission=cny(999), fee=cny(199), merchant=cny(18_801))
+        assert parts == LineSplit(commission=cny(999), second=cny(0), fee=cny(199), merchant=cny(18_801))
 
     def test_pays_a_flat_plan_for_each_piece(self) -> None:
         assert split(10_000, quantity=3, plan=a_flat_plan(250)).commission == cny(750)
@@ -55,22 +55,22 @@ class TestSplitLine:
     def test_pays_no_more_than_the_amount(self) -> None:
         parts = split(100, quantity=3, plan=a_flat_plan(50), fee=a_fee(10_000))
 
-        assert parts == LineSplit(commission=cny(100), fee=cny(0), merchant=cny(0))
+        assert parts == LineSplit(commission=cny(100), second=cny(0), fee=cny(0), merchant=cny(0))
 
     @pytest.mark.parametrize(("fee_ppm", "charged"), [(100_000, 1_000), (200_000, 1_000), (99_900, 999)])
     def test_the_commission_comes_before_the_fee(self, fee_ppm: int, charged: int) -> None:
         parts = split(10_000, plan=a_plan(rate_ppm=900_000), fee=a_fee(fee_ppm))
 
-        assert parts == LineSplit(cny(9_000), cny(charged), cny(1_000 - charged))
+        assert parts == LineSplit(cny(9_000), cny(0), cny(charged), cny(1_000 - charged))
 
     def test_pays_nothing_without_a_share_or_a_plan(self) -> None:
-        whole = LineSplit(commission=cny(0), fee=cny(100), merchant=cny(9_900))
+        whole = LineSplit(commission=cny(0), second=cny(0), fee=cny(100), merchant=cny(9_900))
 
         assert split(10_000, plan=a_plan(), fee=a_fee(10_000), credited=False) == whole
         assert split(10_000, plan=None, fee=a_fee(10_000)) == whole
 
     def test_splits_a_line_that_cost_nothing(self) -> None:
-        assert split(0, plan=a_flat_plan(5), fee=a_fee(10_000)) == LineSplit(cny(0), cny(0), cny(0))
+        assert split(0, plan=a_flat_plan(5), fee=a_fee(10_000)) == LineSplit(cny(0), cny(0), cny(0), cny(0))
 
     def test_takes_no_ended_plan(self) -> None:
         with pytest.raises(AssertionError):

@@ -349,10 +349,13 @@ class TestTheFunctionAgainstAPlainModel:
             merchant_id=merchant,
             member_id=None,
             visitor_id=new_id(at=shop.at, rng=shop.rng),
+            checkout_id=None,
             currency="CNY",
-            total_minor=100 * quantity,
+            goods_minor=100 * quantity,
+            shipping_minor=0,
             credit_share_id=None,
             credit_promoter_id=None,
+            second_promoter_id=None,
             credit_rule="r",
             credit_reason="no_touch",
             placed_at=shop.at,
@@ -360,7 +363,7 @@ class TestTheFunctionAgainstAPlainModel:
             plans_version=plans,
         )
         version = 1 if current else 0
-        line = ItemLine(1, shop.skus[sku], sku, quantity, 100, version, None, 0, None, 0, 0)
+        line = ItemLine(1, shop.skus[sku], sku, quantity, 100, 0, 0, version, None, 0, None, 0, 0, 0)
         return OrderItem(head, (line,), (), None)
 
     @staticmethod

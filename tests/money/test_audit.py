@@ -159,9 +159,11 @@ _EVENTS = [
 ]
 # Constraints that some of these changes would meet first.
 _CONSTRAINTS = [
+    ("orders", "orders_total_check"),
     ("order_lines", "order_lines_amount_check"),
     ("payout_batches", "payout_batches_two_people_check"),
     ("commissions", "commissions_hold_check"),
+    ("commissions", "commissions_taken_back_whole_check"),
 ]
 
 

@@ -18,7 +18,7 @@ from fissile.domain.orders.errors import (
     OrderUnknown,
     RefundDiffers,
     RefundKeyReused,
-    RefundPartial,
+    RefundNothing,
     RefundTooLarge,
 )
 from fissile.flows.cancel_order import cancel_order
@@ -208,11 +208,11 @@ class TestRefundOrder:
             await shop.refund(other, idempotency_key="k")
         assert await shop.state(other) == "paid"
 
-    @pytest.mark.parametrize(("amount", "refusal"), [(10_001, RefundTooLarge), (9_999, RefundPartial)])
-    async def test_is_of_the_whole(self, shop: Shop, amount: int, refusal: type[Exception]) -> None:
+    @pytest.mark.parametrize(("amount", "refusal"), [(10_001, RefundTooLarge), (0, RefundNothing), (-1, RefundNothing)])
+    async def test_is_of_something_that_was_paid(self, shop: Shop, amount: int, refusal: type[Exception]) -> None:
         order = await shop.paid()
 
-        with pytest.raises(refusal, match=r"100\.00 CNY"):
+        with pytest.raises(refusal):
             await shop.refund(order, amount_minor=amount)
         assert await shop.column("SELECT count(*) FROM refunds") == [0]
 

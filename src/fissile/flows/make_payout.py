@@ -31,7 +31,7 @@ SELECT id, kind, owner_id, credits_posted - debits_posted - debits_pending AS av
 """)
 # Released after this transaction had locked what it pays: seen in the balances now, but left to the next payout.
 _RELEASED_SINCE = text("""
-SELECT promoter_id, sum(amount_minor)::bigint AS amount FROM commissions
+SELECT promoter_id, sum(amount_minor - taken_back_minor)::bigint AS amount FROM commissions
  WHERE currency = :currency AND state = 'released' AND payout_item_id IS NULL AND id <> ALL (CAST(:locked AS uuid[]))
  GROUP BY promoter_id
 """)

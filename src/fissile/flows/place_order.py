@@ -39,8 +39,9 @@ if TYPE_CHECKING:
 _TRIES = 4
 
 _TYPES = (
-    "uuid text text bytea uuid uuid uuid text bigint uuid uuid text text timestamptz timestamptz bigint int int "
-    "int bigint uuid text bigint bigint bigint uuid bigint uuid bigint bigint "
+    "uuid text text bytea uuid uuid uuid uuid text bigint bigint uuid uuid uuid text text timestamptz timestamptz "
+    "bigint int int "
+    "int bigint uuid text bigint bigint bigint bigint bigint uuid bigint uuid bigint bigint bigint "
     "int uuid uuid timestamptz text text "
     "int text text text text"
 ).split()
@@ -57,10 +58,13 @@ class ItemHead(NamedTuple):
     merchant_id: UUID
     member_id: UUID | None
     visitor_id: UUID
+    checkout_id: UUID | None
     currency: str
-    total_minor: int
+    goods_minor: int
+    shipping_minor: int
     credit_share_id: UUID | None
     credit_promoter_id: UUID | None
+    second_promoter_id: UUID | None
     credit_rule: str
     credit_reason: str
     placed_at: datetime
@@ -76,11 +80,14 @@ class ItemLine(NamedTuple):
     title: str
     quantity: int
     unit_price_minor: int
+    tax_rate_ppm: int
+    tax_minor: int
     sku_version: int
     fee_plan_version_id: UUID | None
     fee_minor: int
     commission_plan_version_id: UUID | None
     commission_minor: int
+    second_commission_minor: int
     hold_seconds: int
 
 
@@ -178,10 +185,13 @@ async def place_order(
             merchant_id=quoted.merchant_id,
             member_id=member_id,
             visitor_id=visitor_id,
+            checkout_id=None,
             currency=total.currency,
-            total_minor=total.minor,
+            goods_minor=total.minor,
+            shipping_minor=0,
             credit_share_id=winner.share_id if winner else None,
             credit_promoter_id=winner.promoter_id if winner else None,
+            second_promoter_id=None,
             credit_rule=decided.rule,
             credit_reason=decided.reason,
             placed_at=at,
@@ -232,14 +242,16 @@ def item_lines(
             product_id=offer.product_id, category_ids=offer.category_ids, merchant_id=offer.merchant_id
         )
         fee = plans.fee_for(merchant_id=offer.merchant_id)
+        tax_rate_ppm, tax_minor = 0, 0
         split: LineSplit = split_line(
             amount=Money(line.amount_minor, quoted.currency),
+            tax=Money(tax_minor, quoted.currency),
             quantity=line.quantity,
             plan=plan,
             fee=fee,
             credited=credited,
         )
-        paying = plan if split.commission.minor else None
+        paying = plan if split.commission.minor or split.second.minor else None
         lines.append(
             ItemLine(
                 number,
@@ -247,11 +259,14 @@ def item_lines(
                 line.title,
                 line.quantity,
                 line.unit_price_minor,
+                tax_rate_ppm,
+                tax_minor,
                 line.sku_version,
                 fee.id if fee else None,
                 split.fee.minor,
                 paying.id if paying else None,
                 split.commission.minor,
+                split.second.minor,
                 # The merchant's and the platform's part wait as long as a commission on this line would.
                 plan.hold_seconds if plan else 0,
             )

@@ -3,10 +3,11 @@
 -- Outcomes: placed · known (first answer) · other_body · refused (a kept refusal) · stale (decide once more) · sold_out
 CREATE FUNCTION place_orders_v1(
   p_id uuid[], p_scope text[], p_key text[], p_hash bytea[], p_merchant uuid[], p_member uuid[], p_visitor uuid[],
-  p_currency text[], p_total bigint[], p_credit_share uuid[], p_credit_promoter uuid[], p_credit_rule text[],
-  p_credit_reason text[], p_at timestamptz[], p_until timestamptz[], p_plans bigint[], p_from int[], p_to int[],
+  p_checkout uuid[], p_currency text[], p_goods bigint[], p_shipping bigint[], p_credit_share uuid[],
+  p_credit_promoter uuid[], p_second uuid[], p_credit_rule text[], p_credit_reason text[], p_at timestamptz[], p_until timestamptz[], p_plans bigint[], p_from int[], p_to int[],
   l_item int[], l_no bigint[], l_sku uuid[], l_title text[], l_quantity bigint[], l_price bigint[],
-  l_version bigint[], l_fee_plan uuid[], l_fee bigint[], l_plan uuid[], l_commission bigint[], l_hold bigint[],
+  l_tax_rate bigint[], l_tax bigint[], l_version bigint[], l_fee_plan uuid[], l_fee bigint[], l_plan uuid[],
+  l_commission bigint[], l_second bigint[], l_hold bigint[],
   t_item int[], t_share uuid[], t_promoter uuid[], t_at timestamptz[], t_outcome text[], t_reason text[],
   c_item int[], c_name text[], c_phone text[], c_email text[], c_address text[]
 ) RETURNS TABLE (outcome text, order_id uuid, total_minor bigint, currency text, state text, detail jsonb)
@@ -54,7 +55,7 @@ BEGIN
   SELECT string_agg(kind || ' ' || id, ', ') INTO v_missing FROM (
     SELECT 'merchant' AS kind, id FROM (SELECT DISTINCT unnest(p_merchant)) AS x (id)
      WHERE NOT EXISTS (SELECT FROM merchants r WHERE r.id = x.id)
-    UNION ALL SELECT 'member', id FROM (SELECT DISTINCT unnest(p_member || p_credit_promoter || t_promoter)) AS x (id)
+    UNION ALL SELECT 'member', id FROM (SELECT DISTINCT unnest(p_member || p_credit_promoter || p_second || t_promoter)) AS x (id)
      WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM members r WHERE r.id = x.id)
     UNION ALL SELECT 'share', id FROM (SELECT DISTINCT unnest(p_credit_share || t_share)) AS x (id)
      WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM shares r WHERE r.id = x.id)
@@ -116,23 +117,27 @@ BEGIN
     FROM unnest(s_id, s_taken) AS taken (sku_id, quantity)
    WHERE sku_stock.sku_id = taken.sku_id AND taken.quantity > 0;
 
-  INSERT INTO orders (id, merchant_id, member_id, visitor_id, state, currency, total_minor, idempotency_scope,
-                      idempotency_key, request_hash, credit_share_id, credit_promoter_id, credit_rule, credit_reason,
-                      placed_at, reserved_until)
-  SELECT id, merchant, member, visitor, 'placed', curr, total, scope, key, hash, credit_share, credit_promoter,
-         credit_rule, credit_reason, placed, until
-    FROM unnest(p_id, p_merchant, p_member, p_visitor, p_currency, p_total, p_scope, p_key, p_hash, p_credit_share,
-                p_credit_promoter, p_credit_rule, p_credit_reason, p_at, p_until, v_outcome)
-      AS o (id, merchant, member, visitor, curr, total, scope, key, hash, credit_share, credit_promoter, credit_rule,
-            credit_reason, placed, until, done)
+  INSERT INTO orders (id, merchant_id, member_id, visitor_id, checkout_id, state, currency, goods_minor,
+                      shipping_minor, total_minor, idempotency_scope, idempotency_key, request_hash, credit_share_id,
+                      credit_promoter_id, second_promoter_id, credit_rule, credit_reason, placed_at, reserved_until)
+  SELECT id, merchant, member, visitor, checkout, 'placed', curr, goods, shipping, goods + shipping, scope, key, hash,
+         credit_share, credit_promoter, second, credit_rule, credit_reason, placed, until
+    FROM unnest(p_id, p_merchant, p_member, p_visitor, p_checkout, p_currency, p_goods, p_shipping, p_scope, p_key,
+                p_hash, p_credit_share, p_credit_promoter, p_second, p_credit_rule, p_credit_reason, p_at, p_until,
+                v_outcome)
+      AS o (id, merchant, member, visitor, checkout, curr, goods, shipping, scope, key, hash, credit_share,
+            credit_promoter, second, credit_rule, credit_reason, placed, until, done)
    WHERE done = 'placed';
 
-  INSERT INTO order_lines (order_id, line_no, sku_id, title, quantity, unit_price_minor, amount_minor, sku_version,
-                           fee_plan_version_id, fee_minor, commission_plan_version_id, commission_minor, hold_seconds)
-  SELECT p_id[item], no, sku, title, quantity, price, price * quantity, version, fee_plan, fee, plan, commission, hold
-    FROM unnest(l_item, l_no, l_sku, l_title, l_quantity, l_price, l_version, l_fee_plan, l_fee, l_plan,
-                l_commission, l_hold)
-      AS l (item, no, sku, title, quantity, price, version, fee_plan, fee, plan, commission, hold)
+  INSERT INTO order_lines (order_id, line_no, sku_id, title, quantity, unit_price_minor, amount_minor, tax_rate_ppm,
+                           tax_minor, sku_version, fee_plan_version_id, fee_minor, commission_plan_version_id,
+                           commission_minor, second_commission_minor, hold_seconds)
+  SELECT p_id[item], no, sku, title, quantity, price, price * quantity, tax_rate, tax, version, fee_plan, fee, plan,
+         commission, second, hold
+    FROM unnest(l_item, l_no, l_sku, l_title, l_quantity, l_price, l_tax_rate, l_tax, l_version, l_fee_plan, l_fee,
+                l_plan, l_commission, l_second, l_hold)
+      AS l (item, no, sku, title, quantity, price, tax_rate, tax, version, fee_plan, fee, plan, commission, second,
+            hold)
    WHERE v_outcome[item] = 'placed';
 
   IF cardinality(t_item) > 0 THEN
@@ -156,15 +161,16 @@ BEGIN
 
   INSERT INTO events (name, occurred_at, actor_id, subject_id, data)
   SELECT 'order.placed', p_at[n], p_member[n], p_id[n],
-         jsonb_build_object('merchant', p_merchant[n], 'total', p_total[n], 'currency', p_currency[n],
-                            'promoter', p_credit_promoter[n], 'lines', line.quantities)
+         jsonb_build_object('merchant', p_merchant[n], 'checkout', p_checkout[n], 'shipping', p_shipping[n],
+                            'total', p_goods[n] + p_shipping[n], 'currency', p_currency[n],
+                            'promoter', p_credit_promoter[n], 'second', p_second[n], 'lines', line.quantities)
     FROM generate_series(1, v_n) AS n
     CROSS JOIN LATERAL (SELECT jsonb_agg(jsonb_build_array(l_sku[j], l_quantity[j]))
                           FROM generate_series(p_from[n], p_to[n]) AS j) AS line (quantities)
    WHERE v_outcome[n] = 'placed';
 
   RETURN QUERY
-  SELECT v_outcome[n], coalesce(o.id, p_id[n]), coalesce(o.total_minor, p_total[n]),
+  SELECT v_outcome[n], coalesce(o.id, p_id[n]), coalesce(o.total_minor, p_goods[n] + p_shipping[n]),
          coalesce(o.currency, p_currency[n]), coalesce(o.state, 'placed'), v_detail[n]
     FROM generate_series(1, v_n) AS n LEFT JOIN orders o ON o.id = v_found[n] AND v_outcome[n] = 'known'
    ORDER BY n;

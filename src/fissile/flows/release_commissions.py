@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from fissile.domain.commissions.release_operations import lock_due_parts, mark_parts
+from fissile.domain.commissions.release_operations import lock_due_parts, mark_released
 from fissile.domain.commissions.releases import release
 from fissile.domain.ledger.operations import post
 from fissile.infra.database import Database
@@ -21,10 +21,10 @@ async def release_commissions(db: Database, *, at: datetime, rng: Chance, limit:
     """
     async with db.transaction() as connection:
         parts = await lock_due_parts(connection, at=at, limit=limit)
-        await mark_parts(connection, parts=parts, state="released", at=at)
+        await mark_released(connection, parts=parts, at=at)
         await post(connection, transfers=[release(part, at=at, rng=rng) for part in parts])
         happened = [
-            Event("commission.released", part.commission_id, {"amount": part.amount_minor})
+            Event("commission.released", part.commission_id, {"amount": part.left_minor})
             if part.commission_id is not None
             else Event("proceeds.released", part.order_id, {"line": part.line_no, "payee": part.payee})
             for part in parts

@@ -13,7 +13,7 @@ import asyncpg
 from fissile.domain.ledger.model import Account, Kind, Transfer
 from fissile.domain.ledger.operations import OPEN_ACCOUNTS_SQL, account_columns
 from fissile.domain.orders.errors import MessageDiffers, OrderUnknown
-from fissile.domain.orders.model import GatewayPayment, PaidLine, PayableOrder
+from fissile.domain.orders.model import GatewayPayment, PayableOrder
 from fissile.infra.columns import columns
 from fissile.kernel.ids import Chance, new_id, public_id
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _TYPES = (
     "uuid uuid text text text bytea text bigint text timestamptz timestamptz uuid "
     "int uuid uuid bigint "
-    "int bigint text uuid bigint uuid uuid uuid uuid bigint timestamptz "
+    "int bigint text uuid bigint uuid bigint uuid uuid uuid bigint timestamptz "
     "int text uuid uuid uuid bigint text text uuid text bytea"
 ).split()
 _CALL = f"SELECT * FROM settle_payments_v1({', '.join(f'${n}::{kind}[]' for n, kind in enumerate(_TYPES, 1))})"
@@ -37,17 +37,18 @@ class _Movement(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """What somebody gets of a line; the last five columns are a promoter's only, but for ``hold_until``."""
+    """What somebody gets of a line (0: the shipping); columns from ``level`` to ``base_minor`` are promoters' only."""
 
     line_no: int
     payee: str
     payee_id: UUID
     amount_minor: int
     transfer_id: UUID
+    level: int | None
     commission_id: UUID | None
     share_id: UUID | None
     plan_version_id: UUID | None
-    base_minor: int
+    base_minor: int | None
     hold_until: datetime
 
 
@@ -165,66 +166,79 @@ def _item(
         )
     ]
     parts = []
-    for line in order.lines:
-        for part, payee in _divided(order, line, at=at, rng=rng):
-            parts.append(part)
-            settling.append(
-                Transfer(
-                    id=part.transfer_id,
-                    debit=holding,
-                    credit=payee,
-                    amount_minor=part.amount_minor,
-                    phase="pending",
-                    reason=f"{part.payee}'s part",
-                    subject_id=order.id,
-                    key=f"accrue:{order.id}:{line.line_no}:{part.payee}",
-                    at=at,
-                )
+    for part in _parts(order, at=at, rng=rng):
+        payee = "inviter" if part.level == 2 else part.payee
+        parts.append(part)
+        settling.append(
+            Transfer(
+                id=part.transfer_id,
+                debit=holding,
+                credit=_payable(part, currency=order.currency),
+                amount_minor=part.amount_minor,
+                phase="pending",
+                reason=f"{payee}'s part",
+                subject_id=order.id,
+                key=f"accrue:{order.id}:{part.line_no}:{payee}",
+                at=at,
             )
+        )
     movements = tuple(_Movement(new_id(at=at, rng=rng), line.sku_id, line.quantity) for line in order.lines)
     return PaymentItem(head, movements, tuple(parts), tuple(settling), (returning,))
 
 
-def _divided(order: PayableOrder, line: PaidLine, *, at: datetime, rng: Chance) -> Iterator[tuple[_Part, Account]]:
-    """Yield who gets what of a line: promoter, platform, and the merchant the rest."""
-    until = at + timedelta(seconds=line.hold_seconds)
-    if line.commission_minor:
-        promoter_id = order.credit_promoter_id
-        assert promoter_id is not None, "a line has a commission only where somebody has the credit"
-        yield (
-            _Part(
-                line.line_no,
-                "promoter",
-                promoter_id,
-                line.commission_minor,
-                new_id(at=at, rng=rng),
-                new_id(at=at, rng=rng),
-                order.credit_share_id,
-                line.commission_plan_version_id,
-                line.amount_minor,
-                until,
-            ),
-            Account(Kind.COMMISSION_PAYABLE, promoter_id, order.currency),
+def _parts(order: PayableOrder, *, at: datetime, rng: Chance) -> Iterator[_Part]:
+    """
+    Yield who gets what of an order: of each line promoter, inviter, platform, and the merchant the rest.
+
+    The shipping is the merchant's wholly, as line 0, and waits as long as the line that waits longest.
+    """
+    for line in order.lines:
+        until = at + timedelta(seconds=line.hold_seconds)
+        earned = (
+            (1, line.commission_minor, order.credit_promoter_id),
+            (2, line.second_commission_minor, order.second_promoter_id),
         )
-    rest = line.amount_minor - line.fee_minor - line.commission_minor
-    for payee, amount, account in (
-        ("platform", line.fee_minor, Account(Kind.PLATFORM_FEE, None, order.currency)),
-        ("merchant", rest, Account(Kind.MERCHANT_PAYABLE, order.merchant_id, order.currency)),
-    ):
-        if amount:
-            part = _Part(
-                line.line_no,
-                payee,
-                order.merchant_id,
-                amount,
-                new_id(at=at, rng=rng),
-                None,
-                None,
-                None,
-                line.amount_minor,
-                until,
-            )
-            yield part, account
+        rest = line.amount_minor - line.fee_minor - line.commission_minor - line.second_commission_minor
+        for level, amount, promoter_id in earned:
+            if amount:
+                assert promoter_id is not None, "a line has a commission only where somebody has the credit"
+                yield _Part(
+                    line.line_no,
+                    "promoter",
+                    promoter_id,
+                    amount,
+                    new_id(at=at, rng=rng),
+                    level,
+                    new_id(at=at, rng=rng),
+                    order.credit_share_id,
+                    line.commission_plan_version_id,
+                    line.base_minor,
+                    until,
+                )
+        if line.fee_minor:
+            yield _proceeds(order, line.line_no, "platform", line.fee_minor, until, at=at, rng=rng)
+        if rest:
+            yield _proceeds(order, line.line_no, "merchant", rest, until, at=at, rng=rng)
+    if order.shipping_minor:
+        until = at + timedelta(seconds=max(line.hold_seconds for line in order.lines))
+        yield _proceeds(order, 0, "merchant", order.shipping_minor, until, at=at, rng=rng)
+
+
+def _proceeds(
+    order: PayableOrder, line_no: int, payee: str, amount: int, until: datetime, *, at: datetime, rng: Chance
+) -> _Part:
+    transfer_id = new_id(at=at, rng=rng)
+    return _Part(line_no, payee, order.merchant_id, amount, transfer_id, None, None, None, None, None, until)
+
+
+def _payable(part: _Part, *, currency: str) -> Account:
+    match part.payee:
+        case "promoter":
+            return Account(Kind.COMMISSION_PAYABLE, part.payee_id, currency)
+        case "merchant":
+            return Account(Kind.MERCHANT_PAYABLE, part.payee_id, currency)
+        case _:
+            return Account(Kind.PLATFORM_FEE, None, currency)
 
 
 async def settle_payments(connection: asyncpg.Connection, items: Sequence[PaymentItem]) -> list[PaymentAnswer]:
@@ -258,7 +272,7 @@ async def settle_payments(connection: asyncpg.Connection, items: Sequence[Paymen
     arguments = [
         *columns([item.head for item in items], width=12),
         *columns(movements, width=4),
-        *columns(parts, width=11),
+        *columns(parts, width=12),
         *columns(transfers, width=11),
     ]
     return [PaymentAnswer(outcome, state) for outcome, state in await connection.fetch(_CALL, *arguments)]

@@ -8,7 +8,7 @@ CREATE FUNCTION settle_payments_v1(
   p_kind text[], p_amount bigint[], p_currency text[], p_paid_at timestamptz[], p_at timestamptz[], p_refund uuid[],
   m_item int[], m_id uuid[], m_sku uuid[], m_quantity bigint[],
   d_item int[], d_line bigint[], d_payee text[], d_payee_id uuid[], d_amount bigint[], d_transfer uuid[],
-  d_id uuid[], d_share uuid[], d_plan uuid[], d_base bigint[], d_until timestamptz[],
+  d_level bigint[], d_id uuid[], d_share uuid[], d_plan uuid[], d_base bigint[], d_until timestamptz[],
   x_item int[], x_for text[], x_id uuid[], x_debit uuid[], x_credit uuid[], x_amount bigint[], x_phase text[],
   x_reason text[], x_subject uuid[], x_key text[], x_hash bytea[]
 ) RETURNS TABLE (outcome text, order_state text) LANGUAGE plpgsql AS $$
@@ -108,12 +108,13 @@ BEGIN
      AND v_outcome[x.item] IN ('settled', 'late', 'doubled', 'differs')
   HAVING count(*) > 0;
 
-  INSERT INTO commissions (id, order_id, line_no, promoter_id, share_id, plan_version_id, base_minor, amount_minor,
+  INSERT INTO commissions (id, order_id, line_no, level, promoter_id, share_id, plan_version_id, base_minor, amount_minor,
                            currency, state, transfer_id, accrued_at, hold_until)
-  SELECT d.id, p_order[d.item], d.line, d.payee_id, d.share, d.plan, d.base, d.amount, p_currency[d.item], 'held',
+  SELECT d.id, p_order[d.item], d.line, d.level, d.payee_id, d.share, d.plan, d.base, d.amount, p_currency[d.item], 'held',
          d.transfer, p_at[d.item], d.until
-    FROM unnest(d_item, d_line, d_payee, d_payee_id, d_amount, d_transfer, d_id, d_share, d_plan, d_base, d_until)
-      AS d (item, line, payee, payee_id, amount, transfer, id, share, plan, base, until)
+    FROM unnest(d_item, d_line, d_payee, d_payee_id, d_amount, d_transfer, d_level, d_id, d_share, d_plan, d_base,
+                d_until)
+      AS d (item, line, payee, payee_id, amount, transfer, level, id, share, plan, base, until)
    WHERE d.payee = 'promoter' AND v_outcome[d.item] = 'settled';
 
   INSERT INTO line_proceeds (order_id, line_no, payee, merchant_id, amount_minor, currency, state, transfer_id,

@@ -21,6 +21,7 @@ from fissile.domain.ledger.model import BOUNDED, OWNED, Account, Kind
 from fissile.infra.database import Database
 from fissile.kernel.money import Money
 from fissile.views.audit_events import FOLDS
+from fissile.views.audit_money import MONEY
 from fissile.views.audit_rows import ROWS
 from fissile.views.audit_rule import FINDINGS_MAX, Rule
 
@@ -75,7 +76,7 @@ async def run_audit(db: Database) -> AuditReport:
     async with db.reading() as connection:
         await connection.execute(_MEMORY)
         counts: dict[str, int] = {}
-        checks = [await _check(connection, rule, counts) for rule in (*ROWS, *FOLDS)]
+        checks = [await _check(connection, rule, counts) for rule in (*ROWS, *FOLDS, *MONEY)]
         checks.append(
             await _streamed(connection, "account ids and bounds follow from kind and owner", _ACCOUNTS, _account)
         )
@@ -141,11 +142,11 @@ def _transfer(row: Any) -> Finding | None:
 
 # Lines that were decided alike are judged once.
 _KINDS_OF_LINES = """
-SELECT l.amount_minor, l.quantity, l.fee_minor, l.commission_minor, o.currency, l.commission_plan_version_id,
-       l.fee_plan_version_id, o.credit_promoter_id IS NOT NULL AS credited, count(*) AS lines,
-       min(l.order_id::text || '/' || l.line_no) AS first
+SELECT l.amount_minor, l.tax_minor, l.quantity, l.fee_minor, l.commission_minor, l.second_commission_minor, o.currency,
+       l.commission_plan_version_id, l.fee_plan_version_id, o.credit_promoter_id IS NOT NULL AS credited,
+       count(*) AS lines, min(l.order_id::text || '/' || l.line_no) AS first
   FROM order_lines l JOIN orders o ON o.id = l.order_id
- GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+ GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 """
 
 
@@ -182,18 +183,20 @@ def _split(row: Any, plans: Mapping[UUID, PlanVersion], fees: Mapping[UUID, FeeV
         return f"its fee version {fee_id} does not exist"
     if plan is not None and plan.state != "open":
         return f"its commission plan version {plan_id} is {plan.state} and pays nothing"
-    if row.amount_minor < 0 or row.quantity < 1:
-        return "its amount or quantity is below what an order may have"
+    if row.quantity < 1 or not 0 <= row.tax_minor <= row.amount_minor:
+        return "its amount, tax or quantity is below what an order may have"
     wanted = split_line(
         amount=Money(row.amount_minor, row.currency),
+        tax=Money(row.tax_minor, row.currency),
         quantity=row.quantity,
         plan=plan,
         fee=fee,
         credited=row.credited,
     )
-    if (wanted.commission.minor, wanted.fee.minor) == (row.commission_minor, row.fee_minor):
+    parts = (row.commission_minor, row.second_commission_minor, row.fee_minor)
+    if (wanted.commission.minor, wanted.second.minor, wanted.fee.minor) == parts:
         return None
     return (
-        f"commission and fee are {row.commission_minor} and {row.fee_minor}, but plan version {plan_id} and fee version"
-        f" {fee_id} give {wanted.commission.minor} and {wanted.fee.minor}"
+        f"commission, the inviter's and fee are {parts}, but plan version {plan_id} and fee version {fee_id} give"
+        f" {(wanted.commission.minor, wanted.second.minor, wanted.fee.minor)}"
     )

@@ -22,7 +22,7 @@ SELECT 'orders', coalesce(o.id, e.subject_id)::text,
            max(occurred_at) FILTER (WHERE name = 'order.shipped') AS shipped_at,
            max(occurred_at) FILTER (WHERE name = 'order.completed') AS completed_at,
            max(occurred_at) FILTER (WHERE name IN ('order.cancelled', 'order.expired', 'order.refunded')) AS closed_at
-      FROM events WHERE name LIKE 'order.%' GROUP BY subject_id
+      FROM events WHERE name LIKE 'order.%' AND name <> 'order.partly_refunded' GROUP BY subject_id
   ) e ON e.subject_id = o.id
  WHERE e.doubled IS DISTINCT FROM false OR e.state IS DISTINCT FROM o.state
     OR (e.placed_at, e.paid_at, e.shipped_at, e.completed_at, e.closed_at)
@@ -39,13 +39,17 @@ SELECT 'events', e.position::text,
   FROM events e
   LEFT JOIN orders o ON o.id = e.subject_id
   LEFT JOIN payments p ON p.id = (e.data->>'payment')::uuid
- WHERE (e.name = 'order.placed' AND (e.data->>'total', e.data->>'currency', e.data->>'promoter', e.data->>'merchant')
-          IS DISTINCT FROM (o.total_minor::text, o.currency, o.credit_promoter_id::text, o.merchant_id::text))
+ WHERE (e.name = 'order.placed' AND (e.data->>'total', e.data->>'shipping', e.data->>'currency', e.data->>'promoter',
+                                     e.data->>'second', e.data->>'merchant', e.data->>'checkout')
+          IS DISTINCT FROM (o.total_minor::text, o.shipping_minor::text, o.currency, o.credit_promoter_id::text,
+                            o.second_promoter_id::text, o.merchant_id::text, o.checkout_id::text))
     OR (e.name IN ('order.paid', 'payment.refused')
         AND (e.data->>'amount', e.data->>'currency', e.data->>'outcome', e.subject_id, e.occurred_at)
           IS DISTINCT FROM (p.amount_minor::text, p.currency, p.outcome, p.order_id, p.received_at))
-    OR (e.name = 'order.refunded' AND (e.data->>'amount', e.data->>'currency')
-          IS DISTINCT FROM (o.refunded_minor::text, o.currency))
+    OR (e.name IN ('order.refunded', 'order.partly_refunded') AND NOT EXISTS (
+          SELECT FROM refunds r
+           WHERE r.id = (e.data->>'refund')::uuid AND r.order_id = e.subject_id AND r.posted_at = e.occurred_at
+             AND r.amount_minor::text = e.data->>'amount' AND r.currency = e.data->>'currency'))
 UNION ALL
 SELECT 'order_lines', coalesce(l.order_id, e.order_id) || '/' || coalesce(l.line_no::text, e.sku_id::text),
        format('%s of SKU %s; order.placed tells %s', coalesce(l.quantity, 0), coalesce(l.sku_id, e.sku_id),
@@ -79,7 +83,8 @@ _STOCK_CHANGES = """
      WHERE e.name IN ('order.cancelled', 'order.expired')
     UNION ALL
     SELECT (part->>0)::uuid, (part->>1)::bigint, 0
-      FROM events e CROSS JOIN LATERAL jsonb_array_elements(e.data->'returned') AS part WHERE e.name = 'order.refunded'
+      FROM events e CROSS JOIN LATERAL jsonb_array_elements(e.data->'returned') AS part
+     WHERE e.name IN ('order.refunded', 'order.partly_refunded')
   )
 """
 
@@ -121,7 +126,7 @@ SELECT 'stock_movements', coalesce(m.id, 'of SKU ' || e.sku),
       UNION ALL
       SELECT (part->>0)::uuid, (part->>1)::bigint, e.occurred_at
         FROM events e CROSS JOIN LATERAL jsonb_array_elements(e.data->'returned') AS part
-       WHERE e.name = 'order.refunded'
+       WHERE e.name IN ('order.refunded', 'order.partly_refunded')
     ) one GROUP BY 1, 2, 3
   ) e ON e.sku = m.sku AND e.quantity = m.quantity AND e.moved_at = m.moved_at
  WHERE m.movements IS DISTINCT FROM e.told
@@ -264,7 +269,7 @@ SELECT 'refunds', coalesce(r.id, e.id)::text,
            min(amount) AS amount, max(occurred_at) FILTER (WHERE posted) AS posted_at,
            max(occurred_at) FILTER (WHERE NOT posted) AS returned_at
       FROM (SELECT (data->>'refund')::uuid AS id, true AS posted, data->>'amount' AS amount, occurred_at
-              FROM events WHERE name IN ('order.refunded', 'payment.refused')
+              FROM events WHERE name IN ('order.refunded', 'order.partly_refunded', 'payment.refused')
              UNION ALL
             SELECT subject_id, false, data->>'amount', occurred_at FROM events WHERE name = 'refund.returned') told
      GROUP BY id
@@ -298,7 +303,7 @@ SELECT 'commissions', coalesce(c.id, e.id)::text,
              WHERE e.name = 'order.paid'
              UNION ALL
             SELECT subject_id, substr(name, 12), position, occurred_at, NULL, NULL
-              FROM events WHERE name LIKE 'commission.%') told
+              FROM events WHERE name LIKE 'commission.%' AND name <> 'commission.reduced') told
      GROUP BY id
   ) e ON e.id = c.id
  WHERE e.doubled IS DISTINCT FROM false
@@ -322,7 +327,7 @@ SELECT 'line_proceeds', coalesce(p.order_id, e.order_id) || '/' || coalesce(p.li
            (array_agg(substr(name, 10) ORDER BY position DESC))[1] AS state,
            count(*) <> count(DISTINCT name) AS doubled,
            max(occurred_at) FILTER (WHERE name = 'proceeds.released') AS released_at
-      FROM events WHERE name LIKE 'proceeds.%' GROUP BY 1, 2, 3
+      FROM events WHERE name LIKE 'proceeds.%' AND name <> 'proceeds.reduced' GROUP BY 1, 2, 3
   ) e ON e.order_id = p.order_id AND e.line_no = p.line_no AND e.payee = p.payee
  WHERE e.doubled OR (p.state, p.released_at) IS DISTINCT FROM (coalesce(e.state, 'held'), e.released_at)
 """,

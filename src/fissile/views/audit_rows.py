@@ -51,18 +51,36 @@ SELECT 'stock_movements', m.id::text,
   LEFT JOIN orders o ON o.id = m.order_id
   LEFT JOIN order_lines l ON l.order_id = m.order_id AND l.sku_id = m.sku_id
  WHERE (m.kind = 'sold' AND (m.quantity, m.occurred_at) IS DISTINCT FROM (-l.quantity, o.paid_at))
-    OR (m.kind = 'returned' AND ((m.quantity, m.occurred_at) IS DISTINCT FROM (l.quantity, o.closed_at)
-                                 OR o.state <> 'refunded' OR o.shipped_at IS NOT NULL))
+    OR (m.kind = 'returned' AND (m.quantity > l.quantity OR l.quantity IS NULL OR m.occurred_at > o.shipped_at
+                                 OR NOT EXISTS (
+          SELECT FROM refunds r JOIN refund_lines b ON b.refund_id = r.id
+           WHERE r.order_id = m.order_id AND b.line_no = l.line_no AND r.posted_at = m.occurred_at
+             AND b.returned_quantity = m.quantity)))
     OR m.kind NOT IN ('sold', 'returned', 'received', 'corrected')
     OR (m.kind IN ('received', 'corrected') AND m.order_id IS NOT NULL)
     OR (m.kind = 'corrected' AND m.reason = '')
 UNION ALL
 SELECT 'stock_movements', max(id::text),
        format('order %s has %s movements of this SKU as %s', order_id, count(*), kind)
-  FROM stock_movements WHERE order_id IS NOT NULL GROUP BY order_id, sku_id, kind HAVING count(*) > 1
+  FROM stock_movements WHERE order_id IS NOT NULL GROUP BY order_id, sku_id, kind
+HAVING (kind = 'sold' AND count(*) > 1)
+    OR (kind = 'returned' AND sum(quantity) IS DISTINCT FROM (
+          SELECT sum(b.returned_quantity) FROM refunds r JOIN refund_lines b ON b.refund_id = r.id
+            JOIN order_lines l ON l.order_id = r.order_id AND l.line_no = b.line_no
+           WHERE r.order_id = stock_movements.order_id AND l.sku_id = stock_movements.sku_id))
 """,
     ),
 )
+
+# What refunds took of each part while it was held, later, and with the last of them that found it held.
+BACK = """
+    SELECT r.order_id, b.line_no, b.payee,
+           coalesce(sum(b.amount_minor) FILTER (WHERE b.ended_id IS NOT NULL), 0) AS held,
+           coalesce(sum(b.amount_minor) FILTER (WHERE b.ended_id IS NULL), 0) AS later,
+           max(b.amount_minor) FILTER (WHERE b.ended_id IS NOT NULL AND b.transfer_id IS NULL) AS last
+      FROM refund_parts b JOIN refunds r ON r.id = b.refund_id
+     GROUP BY r.order_id, b.line_no, b.payee
+"""
 
 _LEDGER = (
     Rule(
@@ -153,8 +171,9 @@ HAVING sum(debits_posted) <> sum(credits_posted) OR sum(debits_pending) <> sum(c
     Rule(
         name="what is owed to each promoter and merchant follows from commissions, proceeds and payouts",
         invariant=4,
-        tables=("ledger_accounts", "commissions", "line_proceeds", "payout_items"),
-        sql="""
+        tables=("ledger_accounts", "commissions", "line_proceeds", "refund_parts", "payout_items"),
+        sql=f"""
+WITH back AS ({BACK})
 SELECT 'ledger_accounts', coalesce(a.id::text, w.kind || ' ' || coalesce(w.owner_id::text, '') || ' ' || w.currency),
        format('debits and credits, posted and pending, are %s, %s, %s, %s; commissions, proceeds and payouts give'
               ' %s, %s, %s, %s', a.debits_posted, a.credits_posted, a.debits_pending, a.credits_pending,
@@ -164,18 +183,19 @@ SELECT 'ledger_accounts', coalesce(a.id::text, w.kind || ' ' || coalesce(w.owner
     SELECT kind, owner_id, currency, sum(dp) AS debits_posted, sum(cp) AS credits_posted, sum(dw) AS debits_pending,
            sum(cw) AS credits_pending
       FROM (
-        SELECT 'commission_payable' AS kind, promoter_id AS owner_id, currency,
-               CASE WHEN state = 'taken_back' AND released_at IS NOT NULL THEN amount_minor ELSE 0 END AS dp,
-               CASE WHEN released_at IS NOT NULL THEN amount_minor ELSE 0 END AS cp,
-               0 AS dw, CASE WHEN state = 'held' THEN amount_minor ELSE 0 END AS cw
-          FROM commissions
+        SELECT 'commission_payable' AS kind, c.promoter_id AS owner_id, c.currency, coalesce(b.later, 0) AS dp,
+               CASE WHEN c.released_at IS NOT NULL THEN c.amount_minor - coalesce(b.held, 0) ELSE 0 END AS cp,
+               0 AS dw, CASE WHEN c.state = 'held' THEN c.amount_minor - coalesce(b.held, 0) ELSE 0 END AS cw
+          FROM commissions c LEFT JOIN back b
+            ON b.order_id = c.order_id AND b.line_no = c.line_no
+               AND b.payee = CASE c.level WHEN 1 THEN 'promoter' ELSE 'inviter' END
         UNION ALL
-        SELECT CASE payee WHEN 'merchant' THEN 'merchant_payable' ELSE 'platform_fee' END,
-               CASE payee WHEN 'merchant' THEN merchant_id END, currency,
-               CASE WHEN state = 'taken_back' AND released_at IS NOT NULL THEN amount_minor ELSE 0 END,
-               CASE WHEN released_at IS NOT NULL THEN amount_minor ELSE 0 END,
-               0, CASE WHEN state = 'held' THEN amount_minor ELSE 0 END
-          FROM line_proceeds
+        SELECT CASE p.payee WHEN 'merchant' THEN 'merchant_payable' ELSE 'platform_fee' END,
+               CASE p.payee WHEN 'merchant' THEN p.merchant_id END, p.currency, coalesce(b.later, 0),
+               CASE WHEN p.released_at IS NOT NULL THEN p.amount_minor - coalesce(b.held, 0) ELSE 0 END,
+               0, CASE WHEN p.state = 'held' THEN p.amount_minor - coalesce(b.held, 0) ELSE 0 END
+          FROM line_proceeds p LEFT JOIN back b
+            ON b.order_id = p.order_id AND b.line_no = p.line_no AND b.payee = p.payee
         UNION ALL
         SELECT CASE i.payee WHEN 'merchant' THEN 'merchant_payable' ELSE 'commission_payable' END, i.payee_id,
                i.currency,
@@ -220,16 +240,18 @@ SELECT 'ledger_accounts', a.id::text,
 
 _ORDERS = (
     Rule(
-        name="an order's total is the sum of its lines",
+        name="an order's total is the sum of its lines and its shipping",
         invariant=4,
         tables=("orders", "order_lines"),
         sql="""
 SELECT 'orders', coalesce(o.id, l.order_id)::text,
-       format('its total is %s, its %s lines add up to %s', o.total_minor, coalesce(l.lines, 0), l.amount)
+       format('its total is %s, of goods %s and shipping %s; its %s lines add up to %s', o.total_minor, o.goods_minor,
+              o.shipping_minor, coalesce(l.lines, 0), l.amount)
   FROM orders o
   FULL JOIN (SELECT order_id, sum(amount_minor) AS amount, count(*) AS lines FROM order_lines GROUP BY order_id) l
     ON l.order_id = o.id
- WHERE o.total_minor IS DISTINCT FROM l.amount
+ WHERE o.goods_minor IS DISTINCT FROM l.amount OR o.total_minor <> o.goods_minor + o.shipping_minor
+    OR o.shipping_minor < 0
 """,
     ),
     Rule(
@@ -245,9 +267,11 @@ SELECT 'order_lines', l.order_id || '/' || l.line_no,
   FROM order_lines l LEFT JOIN orders o ON o.id = l.order_id LEFT JOIN skus k ON k.id = l.sku_id
  WHERE k.id IS NULL OR k.merchant_id IS DISTINCT FROM o.merchant_id OR l.quantity <= 0
     OR l.amount_minor <> l.quantity * l.unit_price_minor OR l.fee_minor < 0 OR l.commission_minor < 0
-    OR l.fee_minor + l.commission_minor > l.amount_minor
-    OR (l.commission_minor > 0) <> (l.commission_plan_version_id IS NOT NULL)
+    OR l.second_commission_minor < 0 OR l.tax_minor < 0 OR (l.tax_minor > 0 AND l.tax_rate_ppm <= 0)
+    OR l.fee_minor + l.commission_minor + l.second_commission_minor > l.amount_minor - l.tax_minor
+    OR (l.commission_minor + l.second_commission_minor > 0) <> (l.commission_plan_version_id IS NOT NULL)
     OR (l.commission_minor > 0 AND o.credit_promoter_id IS NULL)
+    OR (l.second_commission_minor > 0 AND o.second_promoter_id IS NULL)
 """,
     ),
     Rule(
@@ -373,23 +397,36 @@ SELECT 'refunds', r.id::text,
     ),
 )
 
-# What became of a pending transfer, beside the row that it belongs to.
+# What became of a pending transfer, beside the row that it belongs to. The last one of a part that was taken back
+# before its release held what the last refund took.
 _PHASES = """
+  LEFT JOIN back b ON b.order_id = c.order_id AND b.line_no = c.line_no AND b.payee = {payee}
   LEFT JOIN ledger_transfers t ON t.id = c.transfer_id
   LEFT JOIN ledger_transfers e ON e.pending_id = c.transfer_id
-  LEFT JOIN ledger_transfers back ON back.idempotency_key = 'take_back:' || c.transfer_id
   LEFT JOIN ledger_accounts a ON a.id = t.credit_account_id
 """
 _PHASES_DIFFER = """
-       (t.phase, t.amount_minor, t.currency, t.subject_id)
-         IS DISTINCT FROM ('pending'::text, c.amount_minor, c.currency, c.order_id)
+       (t.phase, t.currency, t.subject_id) IS DISTINCT FROM ('pending'::text, c.currency, c.order_id)
+    OR t.amount_minor IS DISTINCT FROM CASE WHEN c.state = 'taken_back' AND c.released_at IS NULL THEN b.last
+                                            ELSE c.amount_minor - coalesce(b.held, 0) END
+    OR c.taken_back_minor <> coalesce(b.held, 0) + coalesce(b.later, 0)
+    OR (c.state = 'taken_back') <> (c.taken_back_minor = c.amount_minor)
     OR e.phase IS DISTINCT FROM CASE WHEN c.state = 'held' THEN NULL
                                      WHEN c.released_at IS NULL THEN 'void' ELSE 'post' END
     OR (e.phase = 'post' AND e.occurred_at <> c.released_at)
-    OR back.amount_minor IS DISTINCT FROM
-         CASE WHEN c.state = 'taken_back' AND c.released_at IS NOT NULL THEN c.amount_minor END
     OR c.released_at < c.hold_until
     OR (c.state = 'held' AND c.released_at IS NOT NULL) OR (c.state = 'released' AND c.released_at IS NULL)
+"""
+
+# What merchant and platform get of each line; line 0 is the shipping, which waits as long as the slowest line.
+_PROCEEDS = """
+    SELECT order_id, line_no, hold_seconds, 'platform' AS payee, fee_minor AS amount_minor FROM order_lines
+    UNION ALL
+    SELECT order_id, line_no, hold_seconds, 'merchant',
+           amount_minor - fee_minor - commission_minor - second_commission_minor FROM order_lines
+    UNION ALL
+    SELECT id, 0, (SELECT max(hold_seconds) FROM order_lines s WHERE s.order_id = orders.id), 'merchant',
+           shipping_minor FROM orders
 """
 
 _COMMISSIONS = (
@@ -401,27 +438,36 @@ _COMMISSIONS = (
 SELECT 'commissions', c.id::text,
        CASE WHEN l.order_id IS NULL THEN 'its order line does not exist'
             WHEN o.paid_at IS NULL THEN 'its order was never paid'
-            WHEN (c.promoter_id, c.share_id) IS DISTINCT FROM (o.credit_promoter_id, o.credit_share_id)
-              THEN format('it goes to %s by share %s, the credit is %s by share %s', c.promoter_id, c.share_id,
-                          o.credit_promoter_id, o.credit_share_id)
+            WHEN (c.promoter_id, c.share_id) IS DISTINCT FROM (l.promoter_id, o.credit_share_id)
+              THEN format('it goes to %s by share %s, the credit of level %s is %s by share %s', c.promoter_id,
+                          c.share_id, c.level, l.promoter_id, o.credit_share_id)
             WHEN p.id IS NULL OR c.plan_version_id IS DISTINCT FROM l.commission_plan_version_id
               THEN 'its plan version is not that of the line, or does not exist'
             WHEN c.amount_minor > p.cap_minor THEN format('%s is more than the cap of %s', c.amount_minor, p.cap_minor)
             ELSE format('it says %s of %s %s, accrued at %s, held until %s; the line says %s of %s %s, paid at %s, held'
                         ' for %s seconds', c.amount_minor, c.base_minor, c.currency, c.accrued_at, c.hold_until,
-                        l.commission_minor, l.amount_minor, o.currency, o.paid_at, l.hold_seconds) END
+                        l.commission_minor, l.base_minor, o.currency, o.paid_at, l.hold_seconds) END
   FROM commissions c
-  LEFT JOIN order_lines l ON l.order_id = c.order_id AND l.line_no = c.line_no
+  LEFT JOIN (
+    SELECT l.order_id, l.line_no, 1 AS level, l.commission_minor, l.amount_minor - l.tax_minor AS base_minor,
+           l.commission_plan_version_id, l.hold_seconds, o.credit_promoter_id AS promoter_id
+      FROM order_lines l JOIN orders o ON o.id = l.order_id
+    UNION ALL
+    SELECT l.order_id, l.line_no, 2, l.second_commission_minor, l.amount_minor - l.tax_minor,
+           l.commission_plan_version_id, l.hold_seconds, o.second_promoter_id
+      FROM order_lines l JOIN orders o ON o.id = l.order_id
+  ) l ON l.order_id = c.order_id AND l.line_no = c.line_no AND l.level = c.level
   LEFT JOIN orders o ON o.id = c.order_id
   LEFT JOIN commission_plan_versions p ON p.id = c.plan_version_id
  WHERE o.paid_at IS NULL OR p.id IS NULL OR c.amount_minor > p.cap_minor OR c.amount_minor <= 0
     OR (c.promoter_id, c.share_id, c.plan_version_id, c.base_minor, c.amount_minor, c.currency, c.accrued_at,
         c.hold_until)
-       IS DISTINCT FROM (o.credit_promoter_id, o.credit_share_id, l.commission_plan_version_id, l.amount_minor,
+       IS DISTINCT FROM (l.promoter_id, o.credit_share_id, l.commission_plan_version_id, l.base_minor,
         l.commission_minor, o.currency, o.paid_at, o.paid_at + l.hold_seconds * interval '1 second')
 UNION ALL
-SELECT 'commissions', max(id::text), format('line %s/%s has %s commissions', order_id, line_no, count(*))
-  FROM commissions GROUP BY order_id, line_no HAVING count(*) > 1
+SELECT 'commissions', max(id::text),
+       format('line %s/%s has %s commissions of level %s', order_id, line_no, count(*), level)
+  FROM commissions GROUP BY order_id, line_no, level HAVING count(*) > 1
 """,
     ),
     Rule(
@@ -429,18 +475,20 @@ SELECT 'commissions', max(id::text), format('line %s/%s has %s commissions', ord
         invariant=5,
         tables=("commissions",),
         sql=f"""
+WITH back AS ({BACK})
 SELECT 'commissions', c.id::text,
-       format('it is %s, held until %s, released at %s; its transfer of %s was ended as %s, taken back were %s',
-              c.state, c.hold_until, c.released_at, t.amount_minor, coalesce(e.phase, 'nothing yet'),
-              coalesce(back.amount_minor, 0))
-  FROM commissions c {_PHASES}
+       format('it is %s with %s of %s taken back, held until %s, released at %s; its transfer of %s was ended as %s,'
+              ' refunds took %s before its release and %s after it', c.state, c.taken_back_minor, c.amount_minor,
+              c.hold_until, c.released_at, t.amount_minor, coalesce(e.phase, 'nothing yet'), coalesce(b.held, 0),
+              coalesce(b.later, 0))
+  FROM commissions c {_PHASES.format(payee="CASE c.level WHEN 1 THEN 'promoter' ELSE 'inviter' END")}
  WHERE {_PHASES_DIFFER}
     OR (a.kind, a.owner_id) IS DISTINCT FROM ('commission_payable'::text, c.promoter_id)
     OR c.state NOT IN ('held', 'released', 'paid', 'taken_back')
     OR (c.state = 'taken_back') <> (c.taken_back_at IS NOT NULL)
     OR (c.state = 'paid' AND c.paid_at IS NULL) OR (c.state IN ('held', 'released') AND c.paid_at IS NOT NULL)
     OR (c.paid_at IS NOT NULL AND c.released_at IS NULL)
-    OR (c.state = 'taken_back') <> EXISTS (SELECT FROM orders o WHERE o.id = c.order_id AND o.state = 'refunded')
+    OR (c.state <> 'taken_back' AND EXISTS (SELECT FROM orders o WHERE o.id = c.order_id AND o.state = 'refunded'))
 """,
     ),
     Rule(
@@ -448,14 +496,14 @@ SELECT 'commissions', c.id::text,
         invariant=5,
         tables=("line_proceeds",),
         sql=f"""
+WITH back AS ({BACK})
 SELECT 'line_proceeds', c.order_id || '/' || c.line_no || '/' || c.payee,
        format('it says %s %s, %s, held until %s, released at %s; the line has %s and its transfer %s, ended as %s',
               c.amount_minor, c.currency, c.state, c.hold_until, c.released_at,
-              CASE c.payee WHEN 'platform' THEN l.fee_minor ELSE l.amount_minor - l.fee_minor - l.commission_minor END,
-              t.amount_minor, coalesce(e.phase, 'nothing yet'))
+              l.amount_minor, t.amount_minor, coalesce(e.phase, 'nothing yet'))
   FROM line_proceeds c
-  LEFT JOIN order_lines l ON l.order_id = c.order_id AND l.line_no = c.line_no
-  LEFT JOIN orders o ON o.id = c.order_id {_PHASES}
+  LEFT JOIN ({_PROCEEDS}) l ON l.order_id = c.order_id AND l.line_no = c.line_no AND l.payee = c.payee
+  LEFT JOIN orders o ON o.id = c.order_id {_PHASES.format(payee="c.payee")}
  WHERE {_PHASES_DIFFER}
     OR c.state NOT IN ('held', 'released', 'taken_back') OR c.payee NOT IN ('merchant', 'platform')
     OR (a.kind, a.owner_id) IS DISTINCT FROM (
@@ -463,26 +511,28 @@ SELECT 'line_proceeds', c.order_id || '/' || c.line_no || '/' || c.payee,
          CASE c.payee WHEN 'merchant' THEN c.merchant_id END)
     OR (c.merchant_id, c.currency, c.hold_until)
          IS DISTINCT FROM (o.merchant_id, o.currency, o.paid_at + l.hold_seconds * interval '1 second')
-    OR c.amount_minor IS DISTINCT FROM
-         CASE c.payee WHEN 'platform' THEN l.fee_minor ELSE l.amount_minor - l.fee_minor - l.commission_minor END
-    OR (c.state = 'taken_back') <> (o.state = 'refunded')
+    OR c.amount_minor IS DISTINCT FROM l.amount_minor
+    OR (c.state <> 'taken_back' AND o.state = 'refunded')
 """,
     ),
     Rule(
-        name="a paid line is divided wholly: promoter, platform, merchant",
+        name="a paid line is divided wholly: promoter, inviter, platform, merchant; the shipping is the merchant's",
         invariant=5,
-        tables=("order_lines",),
+        tables=("order_lines", "orders"),
         sql="""
 SELECT 'order_lines', l.order_id || '/' || l.line_no,
-       format('%s were paid, %s went to promoter and %s to platform and merchant', l.amount_minor,
-              coalesce(c.amount_minor, 0), coalesce(p.amount, 0))
-  FROM order_lines l
+       format('%s were paid, %s went to promoter and inviter and %s to platform and merchant', l.amount_minor,
+              coalesce(c.amount, 0), coalesce(p.amount, 0))
+  FROM (SELECT order_id, line_no, amount_minor, commission_minor + second_commission_minor AS commission_minor
+          FROM order_lines
+         UNION ALL SELECT id, 0, shipping_minor, 0 FROM orders) l
   JOIN orders o ON o.id = l.order_id AND o.paid_at IS NOT NULL
-  LEFT JOIN commissions c ON c.order_id = l.order_id AND c.line_no = l.line_no
+  LEFT JOIN (SELECT order_id, line_no, sum(amount_minor) AS amount FROM commissions GROUP BY order_id, line_no) c
+    ON c.order_id = l.order_id AND c.line_no = l.line_no
   LEFT JOIN (SELECT order_id, line_no, sum(amount_minor) AS amount FROM line_proceeds GROUP BY order_id, line_no) p
     ON p.order_id = l.order_id AND p.line_no = l.line_no
- WHERE l.amount_minor <> coalesce(c.amount_minor, 0) + coalesce(p.amount, 0)
-    OR l.commission_minor <> coalesce(c.amount_minor, 0)
+ WHERE l.amount_minor <> coalesce(c.amount, 0) + coalesce(p.amount, 0)
+    OR l.commission_minor <> coalesce(c.amount, 0)
 """,
     ),
     Rule(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, any_, bindparam, func, select, text
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fissile.domain.catalogue.tables import sku_stock, stock_movements
@@ -32,14 +32,13 @@ UPDATE sku_stock SET on_hand = on_hand + change.quantity
 """)
 # Sold at the very moment at which the order was paid: so the index by SKU and moment finds them.
 _SOLD = (
-    select(stock_movements.c.sku_id, (-func.sum(stock_movements.c.quantity)).label("quantity"))
+    select(stock_movements.c.sku_id)
     .where(
         stock_movements.c.sku_id == _SKUS,
         stock_movements.c.occurred_at == bindparam("sold_at"),
         stock_movements.c.order_id == bindparam("order_id"),
         stock_movements.c.kind == "sold",
     )
-    .group_by(stock_movements.c.sku_id)
     .order_by(stock_movements.c.sku_id)
 )
 
@@ -57,7 +56,7 @@ async def return_sold(
     connection: AsyncConnection,
     *,
     order_id: UUID,
-    sku_ids: Sequence[UUID],
+    quantities: Mapping[UUID, int],
     sold_at: datetime,
     reason: str,
     actor_id: UUID | None,
@@ -65,13 +64,14 @@ async def return_sold(
     rng: Chance,
 ) -> list[tuple[UUID, int]]:
     """
-    Put everything that an order had taken from stock back on hand; return what, as (SKU, quantity).
+    Put so many of what an order had taken from stock back on hand; return what was, as (SKU, quantity).
 
-    What was not tracked when it was sold has no movement, so it does not come back either.
+    The caller counts how many of each were returned before. What was not tracked when it was sold has no movement, so
+    it does not come back either.
     """
-    await _lock(connection, sku_ids)
-    parameters = {"sku_ids": list(sku_ids), "sold_at": sold_at, "order_id": order_id}
-    sold = [(row.sku_id, int(row.quantity)) for row in await connection.execute(_SOLD, parameters)]
+    await _lock(connection, quantities)
+    parameters = {"sku_ids": list(quantities), "sold_at": sold_at, "order_id": order_id}
+    sold = [(sku_id, quantities[sku_id]) for sku_id in (await connection.execute(_SOLD, parameters)).scalars()]
     if not sold:
         return []
     await connection.execute(

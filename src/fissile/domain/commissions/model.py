@@ -91,8 +91,13 @@ class Plans:
 
 @dataclass(frozen=True, slots=True)
 class LineSplit:
-    """Who gets what of a paid line; none is negative, together they are the line."""
+    """
+    Who gets what of a paid line; none is negative, together they are the line.
+
+    ``second`` is the commission of who had invited the credited promoter.
+    """
 
     commission: Money
+    second: Money
     fee: Money
     merchant: Money

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, any_, bindparam, select, text, update
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from fissile.domain.commissions.releases import Part
-from fissile.domain.commissions.tables import commissions, line_proceeds
+from fissile.domain.commissions.releases import Part, TakenBack
+from fissile.domain.commissions.tables import commissions, line_proceeds, refund_parts
 
 _COMMISSIONS = select(
     commissions.c.id,
     commissions.c.order_id,
     commissions.c.line_no,
+    commissions.c.level,
     commissions.c.promoter_id,
     commissions.c.amount_minor,
+    commissions.c.taken_back_minor,
     commissions.c.currency,
     commissions.c.state,
     commissions.c.transfer_id,
@@ -29,6 +31,7 @@ _PROCEEDS = select(
     line_proceeds.c.payee,
     line_proceeds.c.merchant_id,
     line_proceeds.c.amount_minor,
+    line_proceeds.c.taken_back_minor,
     line_proceeds.c.currency,
     line_proceeds.c.state,
     line_proceeds.c.transfer_id,
@@ -59,12 +62,28 @@ _DUE_PROCEEDS = (
     .limit(bindparam("most"))
     .with_for_update(key_share=True, skip_locked=True)
 )
-_MARK_PROCEEDS = text("""
-UPDATE line_proceeds p SET state = :state, released_at = coalesce(CAST(:released AS timestamptz), p.released_at)
+_RELEASE_PROCEEDS = text("""
+UPDATE line_proceeds p SET state = 'released', released_at = :at
   FROM unnest(CAST(:orders AS uuid[]), CAST(:lines AS bigint[]), CAST(:payees AS text[]))
          AS k (order_id, line_no, payee)
- WHERE p.order_id = k.order_id AND p.line_no = k.line_no AND p.payee = k.payee
-   AND p.state = ANY (CAST(:old AS text[]))
+ WHERE p.order_id = k.order_id AND p.line_no = k.line_no AND p.payee = k.payee AND p.state = 'held'
+""")
+# A held part that is left in part is held by another transfer from now on.
+_TAKE_COMMISSIONS = text("""
+UPDATE commissions c
+   SET taken_back_minor = c.taken_back_minor + k.amount, transfer_id = coalesce(k.again, c.transfer_id),
+       state = CASE WHEN c.taken_back_minor + k.amount = c.amount_minor THEN 'taken_back' ELSE c.state END,
+       taken_back_at = CASE WHEN c.taken_back_minor + k.amount = c.amount_minor THEN CAST(:at AS timestamptz) END
+  FROM unnest(CAST(:ids AS uuid[]), CAST(:amounts AS bigint[]), CAST(:again AS uuid[])) AS k (id, amount, again)
+ WHERE c.id = k.id AND c.state <> 'taken_back'
+""")
+_TAKE_PROCEEDS = text("""
+UPDATE line_proceeds p
+   SET taken_back_minor = p.taken_back_minor + k.amount, transfer_id = coalesce(k.again, p.transfer_id),
+       state = CASE WHEN p.taken_back_minor + k.amount = p.amount_minor THEN 'taken_back' ELSE p.state END
+  FROM unnest(CAST(:lines AS bigint[]), CAST(:payees AS text[]), CAST(:amounts AS bigint[]), CAST(:again AS uuid[]))
+         AS k (line_no, payee, amount, again)
+ WHERE p.order_id = :order_id AND p.line_no = k.line_no AND p.payee = k.payee AND p.state <> 'taken_back'
 """)
 _PAYABLE = (
     select(commissions.c.id, commissions.c.promoter_id)
@@ -102,39 +121,75 @@ async def lock_due_parts(connection: AsyncConnection, *, at: datetime, limit: in
     return due + [_proceeds(row) for row in await connection.execute(_DUE_PROCEEDS, {"now": at, "most": rest})]
 
 
-async def mark_parts(
-    connection: AsyncConnection,
-    *,
-    parts: Sequence[Part],
-    state: Literal["released", "taken_back"],
-    at: datetime,
-) -> None:
-    """Change locked parts to released (from held) or taken back (from any other state)."""
-    old = ["held"] if state == "released" else ["held", "released", "paid"]
+async def mark_released(connection: AsyncConnection, *, parts: Sequence[Part], at: datetime) -> None:
+    """Change locked parts from held to released."""
     commission_ids = [part.commission_id for part in parts if part.commission_id is not None]
     if commission_ids:
-        moment = {"released_at": at} if state == "released" else {"taken_back_at": at}
         changed = await connection.execute(
             update(commissions)
-            .where(commissions.c.id == _IDS, commissions.c.state.in_(old))
-            .values(state=state, **moment),
+            .where(commissions.c.id == _IDS, commissions.c.state == "held")
+            .values(state="released", released_at=at),
             {"ids": commission_ids},
         )
-        assert changed.rowcount == len(commission_ids), "they were locked in the old state"
+        assert changed.rowcount == len(commission_ids), "they were locked as held"
     keys = [(part.order_id, part.line_no, part.payee) for part in parts if part.commission_id is None]
     if keys:
         changed = await connection.execute(
-            _MARK_PROCEEDS,
+            _RELEASE_PROCEEDS,
             {
                 "orders": [key[0] for key in keys],
                 "lines": [key[1] for key in keys],
                 "payees": [key[2] for key in keys],
-                "state": state,
-                "old": old,
-                "released": at if state == "released" else None,
+                "at": at,
             },
         )
-        assert changed.rowcount == len(keys), "they were locked in the old state"
+        assert changed.rowcount == len(keys), "they were locked as held"
+
+
+async def take_parts_back(
+    connection: AsyncConnection, *, order_id: UUID, refund_id: UUID, taken: Sequence[TakenBack], at: datetime
+) -> None:
+    """Write what a refund takes of the locked parts of an order, and count it on them."""
+    earned = [one for one in taken if one.part.commission_id is not None]
+    kept = [one for one in taken if one.part.commission_id is None]
+    if earned:
+        changed = await connection.execute(
+            _TAKE_COMMISSIONS,
+            {
+                "ids": [one.part.commission_id for one in earned],
+                "amounts": [one.amount_minor for one in earned],
+                "again": [_held_again(one) for one in earned],
+                "at": at,
+            },
+        )
+        assert changed.rowcount == len(earned), "they were locked and not yet taken back wholly"
+    if kept:
+        changed = await connection.execute(
+            _TAKE_PROCEEDS,
+            {
+                "order_id": order_id,
+                "lines": [one.part.line_no for one in kept],
+                "payees": [one.part.payee for one in kept],
+                "amounts": [one.amount_minor for one in kept],
+                "again": [_held_again(one) for one in kept],
+            },
+        )
+        assert changed.rowcount == len(kept), "they were locked and not yet taken back wholly"
+    if taken:
+        await connection.execute(
+            insert(refund_parts),
+            [
+                {
+                    "refund_id": refund_id,
+                    "line_no": one.part.line_no,
+                    "payee": one.part.payee,
+                    "amount_minor": one.amount_minor,
+                    "ended_id": one.ended_id,
+                    "transfer_id": one.transfer_id,
+                }
+                for one in taken
+            ],
+        )
 
 
 async def lock_payable(connection: AsyncConnection, *, currency: str) -> list[tuple[UUID, UUID]]:
@@ -179,10 +234,11 @@ def _commission(row: Any) -> Part:
     return Part(
         order_id=row.order_id,
         line_no=row.line_no,
-        payee="promoter",
+        payee="promoter" if row.level == 1 else "inviter",
         payee_id=row.promoter_id,
         commission_id=row.id,
         amount_minor=row.amount_minor,
+        taken_back_minor=row.taken_back_minor,
         currency=row.currency,
         state=row.state,
         transfer_id=row.transfer_id,
@@ -197,7 +253,12 @@ def _proceeds(row: Any) -> Part:
         payee_id=row.merchant_id,
         commission_id=None,
         amount_minor=row.amount_minor,
+        taken_back_minor=row.taken_back_minor,
         currency=row.currency,
         state=row.state,
         transfer_id=row.transfer_id,
     )
+
+
+def _held_again(taken: TakenBack) -> UUID | None:
+    return None if taken.ended_id is None else taken.transfer_id

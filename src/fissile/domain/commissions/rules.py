@@ -21,23 +21,26 @@ HOLD_SECONDS_MAX = 10 * 366 * 86_400  # ten years: beyond it is a slip of the pe
 
 
 def split_line(
-    *, amount: Money, quantity: int, plan: PlanVersion | None, fee: FeeVersion | None, credited: bool
+    *, amount: Money, tax: Money, quantity: int, plan: PlanVersion | None, fee: FeeVersion | None, credited: bool
 ) -> LineSplit:
     """
     Split what was paid for a line among sharer, platform and merchant; the parts are exactly the whole.
 
-    The base of commission and fee is the whole ``amount`` of the line; part of a minor unit is dropped, so that
-    nobody is promised more than the plan. A flat commission is for each of the ``quantity`` pieces. The commission
-    is at most the cap and the amount, and comes first: if the fee does not fit beside it, the fee is lowered. Without
-    a credited share or a plan there is no commission.
+    The base of commission and fee is what was paid for the goods, after discounts and before ``tax``, which is
+    included in ``amount`` and stays with the merchant, who owes it. Part of a minor unit is dropped, so that nobody is
+    promised more than the plan. A flat commission is for each of the ``quantity`` pieces. The commission is at most
+    the cap and the base, and comes first: if the fee does not fit beside it, the fee is lowered. Without a credited
+    share or a plan there is no commission.
+
+    Source: docs/decisions/0012-refunds-and-levels.md
     """
-    assert amount.minor >= 0, "a paid line is not negative"
+    assert 0 <= tax.minor <= amount.minor, "a paid line is not negative, and its tax is a part of it"
     assert quantity >= 1, "a line has a piece"
-    zero = Money(0, amount.currency)
-    commission = zero if plan is None or not credited else _commission(amount, quantity, plan)
-    rest = amount - commission
-    charged = zero if fee is None else min(amount.share_down(fee.rate_ppm), rest)
-    return LineSplit(commission=commission, fee=charged, merchant=rest - charged)
+    zero, base = Money(0, amount.currency), amount - tax
+    commission = zero if plan is None or not credited else _commission(base, quantity, plan)
+    rest = base - commission
+    charged = zero if fee is None else min(base.share_down(fee.rate_ppm), rest)
+    return LineSplit(commission=commission, second=zero, fee=charged, merchant=amount - commission - charged)
 
 
 def check_plan(

@@ -67,26 +67,31 @@ commissions = Table(
     uid("id", primary_key=True),
     uid("order_id"),
     number("line_no"),
+    number("level"),  # 1: who has the credit; 2: who had invited them
     uid("promoter_id"),
-    uid("share_id"),
+    uid("share_id"),  # the one that has the credit, of both levels
     uid("plan_version_id"),
     number("base_minor"),
     number("amount_minor"),
+    number("taken_back_minor", server_default="0"),  # by refunds, of the amount
     words("currency"),
     words("state"),
-    uid("transfer_id"),  # the pending one
+    uid("transfer_id"),  # the pending one; after a refund of a held part the one that holds what is left
     uid("payout_item_id", ForeignKey("payout_items.id"), nullable=True),
     moment("accrued_at"),
     moment("hold_until"),
     moment("released_at", nullable=True),
     moment("paid_at", nullable=True),
     moment("taken_back_at", nullable=True),
-    UniqueConstraint("order_id", "line_no"),
+    UniqueConstraint("order_id", "line_no", "level"),
+    CheckConstraint("level IN (1, 2)", name="level"),
     CheckConstraint("amount_minor > 0 AND amount_minor <= base_minor", name="amount"),
     CheckConstraint("state IN ('held', 'released', 'paid', 'taken_back')", name="state"),
     CheckConstraint("released_at IS NULL OR released_at >= hold_until", name="hold"),
     CheckConstraint("paid_at IS NULL OR released_at IS NOT NULL", name="paid"),
     CheckConstraint("(state = 'taken_back') = (taken_back_at IS NOT NULL)", name="taken_back"),
+    CheckConstraint("taken_back_minor >= 0 AND taken_back_minor <= amount_minor", name="taken_back_minor"),
+    CheckConstraint("(state = 'taken_back') = (taken_back_minor = amount_minor)", name="taken_back_whole"),
 )
 Index("commissions_promoter_id_idx", commissions.c.promoter_id, commissions.c.accrued_at)
 Index("commissions_due_idx", commissions.c.hold_until, postgresql_where=commissions.c.state == "held")
@@ -103,7 +108,7 @@ Index(
     postgresql_where=commissions.c.payout_item_id.is_not(None),
 )
 
-# What the merchant and the platform get of a paid line, held and released with it.
+# What the merchant and the platform get of a paid line, held and released with it; line 0 is the shipping.
 line_proceeds = Table(
     "line_proceeds",
     metadata,
@@ -112,6 +117,7 @@ line_proceeds = Table(
     words("payee", primary_key=True),
     uid("merchant_id"),
     number("amount_minor"),
+    number("taken_back_minor", server_default="0"),
     words("currency"),
     words("state"),
     uid("transfer_id"),
@@ -120,5 +126,22 @@ line_proceeds = Table(
     CheckConstraint("payee IN ('merchant', 'platform')", name="payee"),
     CheckConstraint("amount_minor > 0", name="amount"),
     CheckConstraint("state IN ('held', 'released', 'taken_back')", name="state"),
+    CheckConstraint("taken_back_minor >= 0 AND taken_back_minor <= amount_minor", name="taken_back_minor"),
+    CheckConstraint("(state = 'taken_back') = (taken_back_minor = amount_minor)", name="taken_back_whole"),
 )
 Index("line_proceeds_due_idx", line_proceeds.c.hold_until, postgresql_where=line_proceeds.c.state == "held")
+
+refund_parts = Table(
+    "refund_parts",
+    metadata,
+    uid("refund_id", ForeignKey("refunds.id"), primary_key=True),
+    number("line_no", primary_key=True, autoincrement=False),
+    words("payee", primary_key=True),
+    number("amount_minor"),
+    uid("ended_id", nullable=True),  # the pending transfer that was voided; null: the part was released before
+    uid("transfer_id", nullable=True),  # what holds the rest again, or takes back what was released
+    CheckConstraint("payee IN ('promoter', 'inviter', 'merchant', 'platform')", name="payee"),
+    CheckConstraint("amount_minor > 0", name="amount"),
+    CheckConstraint("ended_id IS NOT NULL OR transfer_id IS NOT NULL", name="transfers"),
+    comment="What a refund took back of each part of each line; append-only.",
+)

@@ -65,8 +65,40 @@ class RefundTooLarge(Refusal):
     """{asked} cannot be given back: only {left} of this order was paid and not yet refunded."""
 
 
-class RefundPartial(Refusal):
-    """So far an order is refunded as a whole: ask for {left}."""
+class RefundNothing(Refusal):
+    """There is nothing in this refund: give an amount or a quantity of at least one line."""
+
+
+class RefundAmount(Refusal):
+    """An amount of {given} cannot be given back: write one from 0 to {most}."""
+
+
+class RefundLineUnknown(Refusal):
+    """This order has no line {line}: choose among its lines, 0 being the shipping."""
+
+
+class RefundLineTwice(Refusal):
+    """Line {line} stands twice in this refund: give its amount and quantity once."""
+
+
+class RefundLineTooLarge(Refusal):
+    """{asked} of {title} cannot be given back: only {left} of it was paid and not yet refunded."""
+
+
+class RefundQuantityTooLarge(Refusal):
+    """{asked} pieces of {title} cannot be refunded: only {left} are left of those that were ordered."""
+
+
+class RefundSumDiffers(Refusal):
+    """The lines of this refund add up to {lines}, but {asked} was asked for: make them equal."""
+
+
+class RefundCurrencyDiffers(Refusal):
+    """This order was paid in {paid}: it cannot be refunded in {asked}."""
+
+
+class ClockBehind(Refusal):
+    """This order was paid at {paid}, but the clock says {now}: set the clock of this machine right, then refund."""
 
 
 class RefundKeyReused(Refusal):

@@ -70,10 +70,17 @@ class PaidLine:
     sku_id: UUID
     quantity: int
     amount_minor: int
+    tax_minor: int
     fee_minor: int
     commission_minor: int
+    second_commission_minor: int
     commission_plan_version_id: UUID | None
     hold_seconds: int
+
+    @property
+    def base_minor(self) -> int:
+        """What commissions and fee are reckoned from: the goods without their tax."""
+        return self.amount_minor - self.tax_minor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +92,10 @@ class PayableOrder:
     state: OrderState
     currency: str
     total_minor: int
+    shipping_minor: int
     credit_promoter_id: UUID | None
     credit_share_id: UUID | None
+    second_promoter_id: UUID | None
     lines: tuple[PaidLine, ...]
 
 
@@ -114,6 +123,8 @@ class LockedOrder:
     currency: str
     total_minor: int
     refunded_minor: int
+    shipping_minor: int
+    shipping_refunded_minor: int
     paid_at: datetime | None
 
     @property
@@ -137,3 +148,36 @@ class Refund:
     state: Literal["posted", "returned"]
     posted_at: datetime
     returned_at: datetime | None
+    request_hash: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundLine:
+    """What is to be given back of a line (0: the shipping), in minor units and in pieces; a piece may cost nothing."""
+
+    line_no: int
+    amount_minor: int
+    quantity: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundableLine:
+    """A line of an order, or its shipping, with what of it was refunded before."""
+
+    line_no: int
+    sku_id: UUID | None
+    title: str
+    amount_minor: int
+    quantity: int
+    refunded_minor: int
+    refunded_quantity: int
+
+    @property
+    def left_minor(self) -> int:
+        """What of it was paid and not yet refunded."""
+        return self.amount_minor - self.refunded_minor
+
+    @property
+    def left_quantity(self) -> int:
+        """How many pieces were not yet refunded."""
+        return self.quantity - self.refunded_quantity

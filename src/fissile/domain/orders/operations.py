@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Row, Uuid, any_, bindparam, func, select, update
+from sqlalchemy import ARRAY, Row, Uuid, any_, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fissile.domain.orders.errors import OrderStateDiffers, OrderUnknown
-from fissile.domain.orders.model import LockedOrder, Refund
-from fissile.domain.orders.tables import gateway_messages, order_lines, orders, payments, refunds
+from fissile.domain.orders.model import LockedOrder, Refund, RefundableLine, RefundLine
+from fissile.domain.orders.tables import gateway_messages, order_lines, orders, payments, refund_lines, refunds
 from fissile.kernel.ids import public_id
 from fissile.kernel.money import Money
 
@@ -28,6 +28,8 @@ _LOCKED = select(
     orders.c.currency,
     orders.c.total_minor,
     orders.c.refunded_minor,
+    orders.c.shipping_minor,
+    orders.c.shipping_refunded_minor,
     orders.c.paid_at,
 ).with_for_update(key_share=True)
 _LOCK_ONE = _LOCKED.where(orders.c.id == bindparam("order_id"))
@@ -44,6 +46,32 @@ _QUANTITIES = (
     .where(order_lines.c.order_id == _IDS)
     .group_by(order_lines.c.order_id, order_lines.c.sku_id)
     .order_by(order_lines.c.order_id, order_lines.c.sku_id)
+)
+_REFUNDABLE = (
+    select(
+        order_lines.c.line_no,
+        order_lines.c.sku_id,
+        order_lines.c.title,
+        order_lines.c.amount_minor,
+        order_lines.c.quantity,
+        order_lines.c.refunded_minor,
+        order_lines.c.refunded_quantity,
+    )
+    .where(order_lines.c.order_id == bindparam("order_id"))
+    .order_by(order_lines.c.line_no)
+    .with_for_update(key_share=True)
+)
+_COUNT_REFUNDED = text("""
+UPDATE order_lines l
+   SET refunded_minor = l.refunded_minor + back.amount, refunded_quantity = l.refunded_quantity + back.quantity
+  FROM unnest(CAST(:lines AS bigint[]), CAST(:amounts AS bigint[]), CAST(:quantities AS bigint[]))
+         AS back (line_no, amount, quantity)
+ WHERE l.order_id = :order_id AND l.line_no = back.line_no
+""")
+_REFUND_LINES = (
+    select(refund_lines.c.line_no, refund_lines.c.amount_minor, refund_lines.c.quantity)
+    .where(refund_lines.c.refund_id == bindparam("refund_id"))
+    .order_by(refund_lines.c.line_no)
 )
 _REFUNDS = select(refunds, payments.c.gateway, payments.c.gateway_payment_id).join(
     payments, payments.c.id == refunds.c.payment_id
@@ -122,6 +150,65 @@ async def quantities_of(
     return found
 
 
+async def lock_refundable(connection: AsyncConnection, *, order: LockedOrder) -> list[RefundableLine]:
+    """Lock the lines of a locked order and return what can be refunded of them, its shipping first if it has any."""
+    found = (await connection.execute(_REFUNDABLE, {"order_id": order.id})).mappings()
+    lines = [RefundableLine(**row) for row in found]
+    if not order.shipping_minor:
+        return lines
+    shipping = RefundableLine(
+        line_no=0,
+        sku_id=None,
+        title="shipping",
+        amount_minor=order.shipping_minor,
+        quantity=0,
+        refunded_minor=order.shipping_refunded_minor,
+        refunded_quantity=0,
+    )
+    return [shipping, *lines]
+
+
+async def add_refund_lines(
+    connection: AsyncConnection,
+    *,
+    order_id: UUID,
+    refund_id: UUID,
+    lines: Sequence[RefundLine],
+    returned: dict[int, int],
+) -> None:
+    """Write the lines of a refund and count them on the order's; ``returned`` are pieces put on hand, by line."""
+    await connection.execute(
+        insert(refund_lines),
+        [
+            {
+                "refund_id": refund_id,
+                "line_no": line.line_no,
+                "amount_minor": line.amount_minor,
+                "quantity": line.quantity,
+                "returned_quantity": returned.get(line.line_no, 0),
+            }
+            for line in lines
+        ],
+    )
+    goods = [line for line in lines if line.line_no]
+    changed = await connection.execute(
+        _COUNT_REFUNDED,
+        {
+            "order_id": order_id,
+            "lines": [line.line_no for line in goods],
+            "amounts": [line.amount_minor for line in goods],
+            "quantities": [line.quantity for line in goods],
+        },
+    )
+    assert changed.rowcount == len(goods), "they were locked"
+
+
+async def lines_of_refund(connection: AsyncConnection, *, refund_id: UUID) -> tuple[RefundLine, ...]:
+    """Return what a refund gave back of each line."""
+    found = (await connection.execute(_REFUND_LINES, {"refund_id": refund_id})).mappings()
+    return tuple(RefundLine(**row) for row in found)
+
+
 async def settled_payment(connection: AsyncConnection, *, order_id: UUID) -> UUID:
     """Return the payment that paid an order; an order that is paid has one."""
     paid: UUID = (await connection.execute(_SETTLED, {"order_id": order_id})).scalar_one()
@@ -198,4 +285,5 @@ def _refund(row: Row[Any]) -> Refund:
         state=row.state,
         posted_at=row.posted_at,
         returned_at=row.returned_at,
+        request_hash=row.request_hash,
     )

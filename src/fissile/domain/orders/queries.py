@@ -14,12 +14,13 @@ from fissile.domain.orders.model import PaidLine, PayableOrder
 from fissile.domain.orders.tables import orders
 
 _ORDERS = """
-SELECT id, merchant_id, state, currency, total_minor, credit_promoter_id, credit_share_id
+SELECT id, merchant_id, state, currency, total_minor, shipping_minor, credit_promoter_id, credit_share_id,
+       second_promoter_id
   FROM orders WHERE id = ANY($1::uuid[])
 """
 _LINES = """
-SELECT order_id, line_no, sku_id, quantity, amount_minor, fee_minor, commission_minor,
-       commission_plan_version_id, hold_seconds
+SELECT order_id, line_no, sku_id, quantity, amount_minor, tax_minor, fee_minor, commission_minor,
+       second_commission_minor, commission_plan_version_id, hold_seconds
   FROM order_lines WHERE order_id = ANY($1::uuid[]) ORDER BY order_id, line_no
 """
 

@@ -27,16 +27,21 @@ orders = Table(
     uid("merchant_id"),
     uid("member_id", nullable=True),  # null: a guest
     uid("visitor_id"),
+    uid("checkout_id", nullable=True),  # orders that were placed together from one cart
     words("state"),
     words("currency"),
+    number("goods_minor"),
+    number("shipping_minor"),  # the merchant's, without fee and commission
     number("total_minor"),
     number("refunded_minor", server_default="0"),
+    number("shipping_refunded_minor", server_default="0"),
     words("idempotency_scope"),
     words("idempotency_key"),
     Column("request_hash", LargeBinary(), nullable=False),
     # Attribution, decided once at placement (the touches are in order_touches).
     uid("credit_share_id", nullable=True),
     uid("credit_promoter_id", nullable=True),
+    uid("second_promoter_id", nullable=True),  # who had invited the credited promoter, at that moment
     words("credit_rule"),  # e.g. "last-touch@1 15d"
     words("credit_reason"),  # why this promoter, or why nobody
     words("tracking", server_default=""),
@@ -51,9 +56,17 @@ orders = Table(
         "state IN ('placed', 'paid', 'shipped', 'completed', 'cancelled', 'expired', 'refunded')",
         name="state",
     ),
-    CheckConstraint("total_minor >= 0", name="total"),
+    CheckConstraint("goods_minor >= 0 AND shipping_minor >= 0", name="parts"),
+    CheckConstraint("total_minor = goods_minor + shipping_minor", name="total"),
     CheckConstraint("refunded_minor >= 0 AND refunded_minor <= total_minor", name="refunded"),
+    CheckConstraint(
+        "shipping_refunded_minor >= 0 AND shipping_refunded_minor <= shipping_minor", name="shipping_refunded"
+    ),
     CheckConstraint("(credit_share_id IS NULL) = (credit_promoter_id IS NULL)", name="credit"),
+    CheckConstraint(
+        "second_promoter_id IS NULL OR (credit_promoter_id IS NOT NULL AND second_promoter_id <> credit_promoter_id)",
+        name="second",
+    ),
     CheckConstraint("(state IN ('cancelled', 'expired', 'refunded')) = (closed_at IS NOT NULL)", name="closed"),
     CheckConstraint("state NOT IN ('paid', 'shipped', 'completed', 'refunded') OR paid_at IS NOT NULL", name="paid"),
 )
@@ -83,17 +96,25 @@ order_lines = Table(
     number("quantity"),
     number("unit_price_minor"),
     number("amount_minor"),
+    number("tax_rate_ppm"),
+    number("tax_minor"),  # included in the amount
     # What the line was decided on, and how its money will be divided; the merchant gets the rest.
     number("sku_version"),
     uid("fee_plan_version_id", nullable=True),
     number("fee_minor"),
-    uid("commission_plan_version_id", nullable=True),
+    uid("commission_plan_version_id", nullable=True),  # explains both commissions
     number("commission_minor"),
+    number("second_commission_minor"),
     number("hold_seconds"),
+    number("refunded_minor", server_default="0"),
+    number("refunded_quantity", server_default="0"),
     CheckConstraint("quantity > 0", name="quantity"),
+    CheckConstraint("refunded_minor >= 0 AND refunded_minor <= amount_minor", name="refunded"),
+    CheckConstraint("refunded_quantity >= 0 AND refunded_quantity <= quantity", name="refunded_quantity"),
     CheckConstraint("amount_minor = unit_price_minor * quantity", name="amount"),
-    CheckConstraint("fee_minor >= 0 AND commission_minor >= 0", name="parts"),
-    CheckConstraint("fee_minor + commission_minor <= amount_minor", name="split"),
+    CheckConstraint("tax_rate_ppm >= 0 AND tax_minor >= 0 AND tax_minor <= amount_minor", name="tax"),
+    CheckConstraint("fee_minor >= 0 AND commission_minor >= 0 AND second_commission_minor >= 0", name="parts"),
+    CheckConstraint("fee_minor + commission_minor + second_commission_minor <= amount_minor", name="split"),
 )
 Index("order_lines_sku_id_idx", order_lines.c.sku_id)  # stock of a SKU, recomputed by the audit
 
@@ -153,6 +174,7 @@ refunds = Table(
     uid("requested_by", nullable=True),
     words("state"),
     words("idempotency_key", unique=True),
+    Column("request_hash", LargeBinary(), nullable=True),  # of one that was asked for, not of a payment owed back
     moment("posted_at"),
     moment("returned_at", nullable=True),
     CheckConstraint("amount_minor > 0", name="amount"),
@@ -162,3 +184,17 @@ refunds = Table(
 )
 Index("refunds_order_id_idx", refunds.c.order_id)
 Index("refunds_owed_idx", refunds.c.posted_at, postgresql_where=refunds.c.state == "posted")  # the sweep
+
+refund_lines = Table(
+    "refund_lines",
+    metadata,
+    uid("refund_id", ForeignKey("refunds.id"), primary_key=True),
+    number("line_no", primary_key=True, autoincrement=False),  # 0: the shipping
+    number("amount_minor"),
+    number("quantity"),
+    number("returned_quantity"),  # what of it was put back on hand: goods that were tracked and never shipped
+    CheckConstraint("amount_minor >= 0 AND quantity >= 0 AND amount_minor + quantity > 0", name="amount"),
+    CheckConstraint("returned_quantity >= 0 AND returned_quantity <= quantity", name="returned"),
+    CheckConstraint("line_no > 0 OR quantity = 0", name="shipping"),
+    comment="What a refund gives back of each line; append-only.",
+)

@@ -162,6 +162,7 @@ CREATE TABLE line_proceeds (
 	payee TEXT COLLATE "C" NOT NULL, 
 	merchant_id UUID NOT NULL, 
 	amount_minor BIGINT NOT NULL, 
+	taken_back_minor BIGINT DEFAULT '0' NOT NULL, 
 	currency TEXT COLLATE "C" NOT NULL, 
 	state TEXT COLLATE "C" NOT NULL, 
 	transfer_id UUID NOT NULL, 
@@ -170,7 +171,9 @@ CREATE TABLE line_proceeds (
 	CONSTRAINT line_proceeds_pkey PRIMARY KEY (order_id, line_no, payee), 
 	CONSTRAINT line_proceeds_payee_check CHECK (payee IN ('merchant', 'platform')), 
 	CONSTRAINT line_proceeds_amount_check CHECK (amount_minor > 0), 
-	CONSTRAINT line_proceeds_state_check CHECK (state IN ('held', 'released', 'taken_back'))
+	CONSTRAINT line_proceeds_state_check CHECK (state IN ('held', 'released', 'taken_back')), 
+	CONSTRAINT line_proceeds_taken_back_minor_check CHECK (taken_back_minor >= 0 AND taken_back_minor <= amount_minor), 
+	CONSTRAINT line_proceeds_taken_back_whole_check CHECK ((state = 'taken_back') = (taken_back_minor = amount_minor))
 );
 -- next statement
 CREATE INDEX line_proceeds_due_idx ON line_proceeds (hold_until) WHERE state = 'held';
@@ -204,17 +207,25 @@ CREATE TABLE order_lines (
 	quantity BIGINT NOT NULL, 
 	unit_price_minor BIGINT NOT NULL, 
 	amount_minor BIGINT NOT NULL, 
+	tax_rate_ppm BIGINT NOT NULL, 
+	tax_minor BIGINT NOT NULL, 
 	sku_version BIGINT NOT NULL, 
 	fee_plan_version_id UUID, 
 	fee_minor BIGINT NOT NULL, 
 	commission_plan_version_id UUID, 
 	commission_minor BIGINT NOT NULL, 
+	second_commission_minor BIGINT NOT NULL, 
 	hold_seconds BIGINT NOT NULL, 
+	refunded_minor BIGINT DEFAULT '0' NOT NULL, 
+	refunded_quantity BIGINT DEFAULT '0' NOT NULL, 
 	CONSTRAINT order_lines_pkey PRIMARY KEY (order_id, line_no), 
 	CONSTRAINT order_lines_quantity_check CHECK (quantity > 0), 
+	CONSTRAINT order_lines_refunded_check CHECK (refunded_minor >= 0 AND refunded_minor <= amount_minor), 
+	CONSTRAINT order_lines_refunded_quantity_check CHECK (refunded_quantity >= 0 AND refunded_quantity <= quantity), 
 	CONSTRAINT order_lines_amount_check CHECK (amount_minor = unit_price_minor * quantity), 
-	CONSTRAINT order_lines_parts_check CHECK (fee_minor >= 0 AND commission_minor >= 0), 
-	CONSTRAINT order_lines_split_check CHECK (fee_minor + commission_minor <= amount_minor)
+	CONSTRAINT order_lines_tax_check CHECK (tax_rate_ppm >= 0 AND tax_minor >= 0 AND tax_minor <= amount_minor), 
+	CONSTRAINT order_lines_parts_check CHECK (fee_minor >= 0 AND commission_minor >= 0 AND second_commission_minor >= 0), 
+	CONSTRAINT order_lines_split_check CHECK (fee_minor + commission_minor + second_commission_minor <= amount_minor)
 );
 -- next statement
 CREATE INDEX order_lines_sku_id_idx ON order_lines (sku_id);
@@ -241,15 +252,20 @@ CREATE TABLE orders (
 	merchant_id UUID NOT NULL, 
 	member_id UUID, 
 	visitor_id UUID NOT NULL, 
+	checkout_id UUID, 
 	state TEXT COLLATE "C" NOT NULL, 
 	currency TEXT COLLATE "C" NOT NULL, 
+	goods_minor BIGINT NOT NULL, 
+	shipping_minor BIGINT NOT NULL, 
 	total_minor BIGINT NOT NULL, 
 	refunded_minor BIGINT DEFAULT '0' NOT NULL, 
+	shipping_refunded_minor BIGINT DEFAULT '0' NOT NULL, 
 	idempotency_scope TEXT COLLATE "C" NOT NULL, 
 	idempotency_key TEXT COLLATE "C" NOT NULL, 
 	request_hash BYTEA NOT NULL, 
 	credit_share_id UUID, 
 	credit_promoter_id UUID, 
+	second_promoter_id UUID, 
 	credit_rule TEXT COLLATE "C" NOT NULL, 
 	credit_reason TEXT COLLATE "C" NOT NULL, 
 	tracking TEXT COLLATE "C" DEFAULT '' NOT NULL, 
@@ -262,9 +278,12 @@ CREATE TABLE orders (
 	CONSTRAINT orders_pkey PRIMARY KEY (id), 
 	CONSTRAINT orders_idempotency_scope_idempotency_key_key UNIQUE (idempotency_scope, idempotency_key), 
 	CONSTRAINT orders_state_check CHECK (state IN ('placed', 'paid', 'shipped', 'completed', 'cancelled', 'expired', 'refunded')), 
-	CONSTRAINT orders_total_check CHECK (total_minor >= 0), 
+	CONSTRAINT orders_parts_check CHECK (goods_minor >= 0 AND shipping_minor >= 0), 
+	CONSTRAINT orders_total_check CHECK (total_minor = goods_minor + shipping_minor), 
 	CONSTRAINT orders_refunded_check CHECK (refunded_minor >= 0 AND refunded_minor <= total_minor), 
+	CONSTRAINT orders_shipping_refunded_check CHECK (shipping_refunded_minor >= 0 AND shipping_refunded_minor <= shipping_minor), 
 	CONSTRAINT orders_credit_check CHECK ((credit_share_id IS NULL) = (credit_promoter_id IS NULL)), 
+	CONSTRAINT orders_second_check CHECK (second_promoter_id IS NULL OR (credit_promoter_id IS NOT NULL AND second_promoter_id <> credit_promoter_id)), 
 	CONSTRAINT orders_closed_check CHECK ((state IN ('cancelled', 'expired', 'refunded')) = (closed_at IS NOT NULL)), 
 	CONSTRAINT orders_paid_check CHECK (state NOT IN ('paid', 'shipped', 'completed', 'refunded') OR paid_at IS NOT NULL)
 );
@@ -512,6 +531,7 @@ CREATE TABLE refunds (
 	requested_by UUID, 
 	state TEXT COLLATE "C" NOT NULL, 
 	idempotency_key TEXT COLLATE "C" NOT NULL, 
+	request_hash BYTEA, 
 	posted_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	returned_at TIMESTAMP WITH TIME ZONE, 
 	CONSTRAINT refunds_pkey PRIMARY KEY (id), 
@@ -602,6 +622,37 @@ CREATE TABLE product_pictures (
 	CONSTRAINT product_pictures_picture_id_fkey FOREIGN KEY(picture_id) REFERENCES pictures (id)
 );
 -- next statement
+CREATE TABLE refund_lines (
+	refund_id UUID NOT NULL, 
+	line_no BIGINT NOT NULL, 
+	amount_minor BIGINT NOT NULL, 
+	quantity BIGINT NOT NULL, 
+	returned_quantity BIGINT NOT NULL, 
+	CONSTRAINT refund_lines_pkey PRIMARY KEY (refund_id, line_no), 
+	CONSTRAINT refund_lines_amount_check CHECK (amount_minor >= 0 AND quantity >= 0 AND amount_minor + quantity > 0), 
+	CONSTRAINT refund_lines_returned_check CHECK (returned_quantity >= 0 AND returned_quantity <= quantity), 
+	CONSTRAINT refund_lines_shipping_check CHECK (line_no > 0 OR quantity = 0), 
+	CONSTRAINT refund_lines_refund_id_fkey FOREIGN KEY(refund_id) REFERENCES refunds (id)
+);
+-- next statement
+COMMENT ON TABLE refund_lines IS 'What a refund gives back of each line; append-only.';
+-- next statement
+CREATE TABLE refund_parts (
+	refund_id UUID NOT NULL, 
+	line_no BIGINT NOT NULL, 
+	payee TEXT COLLATE "C" NOT NULL, 
+	amount_minor BIGINT NOT NULL, 
+	ended_id UUID, 
+	transfer_id UUID, 
+	CONSTRAINT refund_parts_pkey PRIMARY KEY (refund_id, line_no, payee), 
+	CONSTRAINT refund_parts_payee_check CHECK (payee IN ('promoter', 'inviter', 'merchant', 'platform')), 
+	CONSTRAINT refund_parts_amount_check CHECK (amount_minor > 0), 
+	CONSTRAINT refund_parts_transfers_check CHECK (ended_id IS NOT NULL OR transfer_id IS NOT NULL), 
+	CONSTRAINT refund_parts_refund_id_fkey FOREIGN KEY(refund_id) REFERENCES refunds (id)
+);
+-- next statement
+COMMENT ON TABLE refund_parts IS 'What a refund took back of each part of each line; append-only.';
+-- next statement
 CREATE TABLE skus (
 	id UUID NOT NULL, 
 	product_id UUID NOT NULL, 
@@ -632,11 +683,13 @@ CREATE TABLE commissions (
 	id UUID NOT NULL, 
 	order_id UUID NOT NULL, 
 	line_no BIGINT NOT NULL, 
+	level BIGINT NOT NULL, 
 	promoter_id UUID NOT NULL, 
 	share_id UUID NOT NULL, 
 	plan_version_id UUID NOT NULL, 
 	base_minor BIGINT NOT NULL, 
 	amount_minor BIGINT NOT NULL, 
+	taken_back_minor BIGINT DEFAULT '0' NOT NULL, 
 	currency TEXT COLLATE "C" NOT NULL, 
 	state TEXT COLLATE "C" NOT NULL, 
 	transfer_id UUID NOT NULL, 
@@ -647,12 +700,15 @@ CREATE TABLE commissions (
 	paid_at TIMESTAMP WITH TIME ZONE, 
 	taken_back_at TIMESTAMP WITH TIME ZONE, 
 	CONSTRAINT commissions_pkey PRIMARY KEY (id), 
-	CONSTRAINT commissions_order_id_line_no_key UNIQUE (order_id, line_no), 
+	CONSTRAINT commissions_order_id_line_no_level_key UNIQUE (order_id, line_no, level), 
+	CONSTRAINT commissions_level_check CHECK (level IN (1, 2)), 
 	CONSTRAINT commissions_amount_check CHECK (amount_minor > 0 AND amount_minor <= base_minor), 
 	CONSTRAINT commissions_state_check CHECK (state IN ('held', 'released', 'paid', 'taken_back')), 
 	CONSTRAINT commissions_hold_check CHECK (released_at IS NULL OR released_at >= hold_until), 
 	CONSTRAINT commissions_paid_check CHECK (paid_at IS NULL OR released_at IS NOT NULL), 
 	CONSTRAINT commissions_taken_back_check CHECK ((state = 'taken_back') = (taken_back_at IS NOT NULL)), 
+	CONSTRAINT commissions_taken_back_minor_check CHECK (taken_back_minor >= 0 AND taken_back_minor <= amount_minor), 
+	CONSTRAINT commissions_taken_back_whole_check CHECK ((state = 'taken_back') = (taken_back_minor = amount_minor)), 
 	CONSTRAINT commissions_payout_item_id_fkey FOREIGN KEY(payout_item_id) REFERENCES payout_items (id)
 );
 -- next statement
@@ -820,10 +876,11 @@ END $$;
 -- Outcomes: placed · known (first answer) · other_body · refused (a kept refusal) · stale (decide once more) · sold_out
 CREATE FUNCTION place_orders_v1(
   p_id uuid[], p_scope text[], p_key text[], p_hash bytea[], p_merchant uuid[], p_member uuid[], p_visitor uuid[],
-  p_currency text[], p_total bigint[], p_credit_share uuid[], p_credit_promoter uuid[], p_credit_rule text[],
-  p_credit_reason text[], p_at timestamptz[], p_until timestamptz[], p_plans bigint[], p_from int[], p_to int[],
+  p_checkout uuid[], p_currency text[], p_goods bigint[], p_shipping bigint[], p_credit_share uuid[],
+  p_credit_promoter uuid[], p_second uuid[], p_credit_rule text[], p_credit_reason text[], p_at timestamptz[], p_until timestamptz[], p_plans bigint[], p_from int[], p_to int[],
   l_item int[], l_no bigint[], l_sku uuid[], l_title text[], l_quantity bigint[], l_price bigint[],
-  l_version bigint[], l_fee_plan uuid[], l_fee bigint[], l_plan uuid[], l_commission bigint[], l_hold bigint[],
+  l_tax_rate bigint[], l_tax bigint[], l_version bigint[], l_fee_plan uuid[], l_fee bigint[], l_plan uuid[],
+  l_commission bigint[], l_second bigint[], l_hold bigint[],
   t_item int[], t_share uuid[], t_promoter uuid[], t_at timestamptz[], t_outcome text[], t_reason text[],
   c_item int[], c_name text[], c_phone text[], c_email text[], c_address text[]
 ) RETURNS TABLE (outcome text, order_id uuid, total_minor bigint, currency text, state text, detail jsonb)
@@ -871,7 +928,7 @@ BEGIN
   SELECT string_agg(kind || ' ' || id, ', ') INTO v_missing FROM (
     SELECT 'merchant' AS kind, id FROM (SELECT DISTINCT unnest(p_merchant)) AS x (id)
      WHERE NOT EXISTS (SELECT FROM merchants r WHERE r.id = x.id)
-    UNION ALL SELECT 'member', id FROM (SELECT DISTINCT unnest(p_member || p_credit_promoter || t_promoter)) AS x (id)
+    UNION ALL SELECT 'member', id FROM (SELECT DISTINCT unnest(p_member || p_credit_promoter || p_second || t_promoter)) AS x (id)
      WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM members r WHERE r.id = x.id)
     UNION ALL SELECT 'share', id FROM (SELECT DISTINCT unnest(p_credit_share || t_share)) AS x (id)
      WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM shares r WHERE r.id = x.id)
@@ -933,23 +990,27 @@ BEGIN
     FROM unnest(s_id, s_taken) AS taken (sku_id, quantity)
    WHERE sku_stock.sku_id = taken.sku_id AND taken.quantity > 0;
 
-  INSERT INTO orders (id, merchant_id, member_id, visitor_id, state, currency, total_minor, idempotency_scope,
-                      idempotency_key, request_hash, credit_share_id, credit_promoter_id, credit_rule, credit_reason,
-                      placed_at, reserved_until)
-  SELECT id, merchant, member, visitor, 'placed', curr, total, scope, key, hash, credit_share, credit_promoter,
-         credit_rule, credit_reason, placed, until
-    FROM unnest(p_id, p_merchant, p_member, p_visitor, p_currency, p_total, p_scope, p_key, p_hash, p_credit_share,
-                p_credit_promoter, p_credit_rule, p_credit_reason, p_at, p_until, v_outcome)
-      AS o (id, merchant, member, visitor, curr, total, scope, key, hash, credit_share, credit_promoter, credit_rule,
-            credit_reason, placed, until, done)
+  INSERT INTO orders (id, merchant_id, member_id, visitor_id, checkout_id, state, currency, goods_minor,
+                      shipping_minor, total_minor, idempotency_scope, idempotency_key, request_hash, credit_share_id,
+                      credit_promoter_id, second_promoter_id, credit_rule, credit_reason, placed_at, reserved_until)
+  SELECT id, merchant, member, visitor, checkout, 'placed', curr, goods, shipping, goods + shipping, scope, key, hash,
+         credit_share, credit_promoter, second, credit_rule, credit_reason, placed, until
+    FROM unnest(p_id, p_merchant, p_member, p_visitor, p_checkout, p_currency, p_goods, p_shipping, p_scope, p_key,
+                p_hash, p_credit_share, p_credit_promoter, p_second, p_credit_rule, p_credit_reason, p_at, p_until,
+                v_outcome)
+      AS o (id, merchant, member, visitor, checkout, curr, goods, shipping, scope, key, hash, credit_share,
+            credit_promoter, second, credit_rule, credit_reason, placed, until, done)
    WHERE done = 'placed';
 
-  INSERT INTO order_lines (order_id, line_no, sku_id, title, quantity, unit_price_minor, amount_minor, sku_version,
-                           fee_plan_version_id, fee_minor, commission_plan_version_id, commission_minor, hold_seconds)
-  SELECT p_id[item], no, sku, title, quantity, price, price * quantity, version, fee_plan, fee, plan, commission, hold
-    FROM unnest(l_item, l_no, l_sku, l_title, l_quantity, l_price, l_version, l_fee_plan, l_fee, l_plan,
-                l_commission, l_hold)
-      AS l (item, no, sku, title, quantity, price, version, fee_plan, fee, plan, commission, hold)
+  INSERT INTO order_lines (order_id, line_no, sku_id, title, quantity, unit_price_minor, amount_minor, tax_rate_ppm,
+                           tax_minor, sku_version, fee_plan_version_id, fee_minor, commission_plan_version_id,
+                           commission_minor, second_commission_minor, hold_seconds)
+  SELECT p_id[item], no, sku, title, quantity, price, price * quantity, tax_rate, tax, version, fee_plan, fee, plan,
+         commission, second, hold
+    FROM unnest(l_item, l_no, l_sku, l_title, l_quantity, l_price, l_tax_rate, l_tax, l_version, l_fee_plan, l_fee,
+                l_plan, l_commission, l_second, l_hold)
+      AS l (item, no, sku, title, quantity, price, tax_rate, tax, version, fee_plan, fee, plan, commission, second,
+            hold)
    WHERE v_outcome[item] = 'placed';
 
   IF cardinality(t_item) > 0 THEN
@@ -973,15 +1034,16 @@ BEGIN
 
   INSERT INTO events (name, occurred_at, actor_id, subject_id, data)
   SELECT 'order.placed', p_at[n], p_member[n], p_id[n],
-         jsonb_build_object('merchant', p_merchant[n], 'total', p_total[n], 'currency', p_currency[n],
-                            'promoter', p_credit_promoter[n], 'lines', line.quantities)
+         jsonb_build_object('merchant', p_merchant[n], 'checkout', p_checkout[n], 'shipping', p_shipping[n],
+                            'total', p_goods[n] + p_shipping[n], 'currency', p_currency[n],
+                            'promoter', p_credit_promoter[n], 'second', p_second[n], 'lines', line.quantities)
     FROM generate_series(1, v_n) AS n
     CROSS JOIN LATERAL (SELECT jsonb_agg(jsonb_build_array(l_sku[j], l_quantity[j]))
                           FROM generate_series(p_from[n], p_to[n]) AS j) AS line (quantities)
    WHERE v_outcome[n] = 'placed';
 
   RETURN QUERY
-  SELECT v_outcome[n], coalesce(o.id, p_id[n]), coalesce(o.total_minor, p_total[n]),
+  SELECT v_outcome[n], coalesce(o.id, p_id[n]), coalesce(o.total_minor, p_goods[n] + p_shipping[n]),
          coalesce(o.currency, p_currency[n]), coalesce(o.state, 'placed'), v_detail[n]
     FROM generate_series(1, v_n) AS n LEFT JOIN orders o ON o.id = v_found[n] AND v_outcome[n] = 'known'
    ORDER BY n;
@@ -997,7 +1059,7 @@ CREATE FUNCTION settle_payments_v1(
   p_kind text[], p_amount bigint[], p_currency text[], p_paid_at timestamptz[], p_at timestamptz[], p_refund uuid[],
   m_item int[], m_id uuid[], m_sku uuid[], m_quantity bigint[],
   d_item int[], d_line bigint[], d_payee text[], d_payee_id uuid[], d_amount bigint[], d_transfer uuid[],
-  d_id uuid[], d_share uuid[], d_plan uuid[], d_base bigint[], d_until timestamptz[],
+  d_level bigint[], d_id uuid[], d_share uuid[], d_plan uuid[], d_base bigint[], d_until timestamptz[],
   x_item int[], x_for text[], x_id uuid[], x_debit uuid[], x_credit uuid[], x_amount bigint[], x_phase text[],
   x_reason text[], x_subject uuid[], x_key text[], x_hash bytea[]
 ) RETURNS TABLE (outcome text, order_state text) LANGUAGE plpgsql AS $$
@@ -1097,12 +1159,13 @@ BEGIN
      AND v_outcome[x.item] IN ('settled', 'late', 'doubled', 'differs')
   HAVING count(*) > 0;
 
-  INSERT INTO commissions (id, order_id, line_no, promoter_id, share_id, plan_version_id, base_minor, amount_minor,
+  INSERT INTO commissions (id, order_id, line_no, level, promoter_id, share_id, plan_version_id, base_minor, amount_minor,
                            currency, state, transfer_id, accrued_at, hold_until)
-  SELECT d.id, p_order[d.item], d.line, d.payee_id, d.share, d.plan, d.base, d.amount, p_currency[d.item], 'held',
+  SELECT d.id, p_order[d.item], d.line, d.level, d.payee_id, d.share, d.plan, d.base, d.amount, p_currency[d.item], 'held',
          d.transfer, p_at[d.item], d.until
-    FROM unnest(d_item, d_line, d_payee, d_payee_id, d_amount, d_transfer, d_id, d_share, d_plan, d_base, d_until)
-      AS d (item, line, payee, payee_id, amount, transfer, id, share, plan, base, until)
+    FROM unnest(d_item, d_line, d_payee, d_payee_id, d_amount, d_transfer, d_level, d_id, d_share, d_plan, d_base,
+                d_until)
+      AS d (item, line, payee, payee_id, amount, transfer, level, id, share, plan, base, until)
    WHERE d.payee = 'promoter' AND v_outcome[d.item] = 'settled';
 
   INSERT INTO line_proceeds (order_id, line_no, payee, merchant_id, amount_minor, currency, state, transfer_id,
@@ -1144,6 +1207,10 @@ CREATE TRIGGER ledger_transfers_append_only BEFORE UPDATE OR DELETE OR TRUNCATE 
 -- next statement
 CREATE TRIGGER order_touches_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON order_touches FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 -- next statement
+CREATE TRIGGER refund_lines_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON refund_lines FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+-- next statement
+CREATE TRIGGER refund_parts_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON refund_parts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+-- next statement
 CREATE TRIGGER stock_movements_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON stock_movements FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 -- next statement
 GRANT USAGE ON SCHEMA public TO fissile_app;
@@ -1152,4 +1219,4 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO fissile_a
 -- next statement
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO fissile_app;
 -- next statement
-REVOKE UPDATE, DELETE ON audit_log, events, ledger_transfers, order_touches, stock_movements FROM fissile_app;
+REVOKE UPDATE, DELETE ON audit_log, events, ledger_transfers, order_touches, refund_lines, refund_parts, stock_movements FROM fissile_app;
