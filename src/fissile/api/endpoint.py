@@ -160,12 +160,20 @@ class Request:
         :raises MalformedBody: if it is not JSON
         :raises InvalidBody: with every field that does not fit
         """
+        return decode(await self.json_bytes(limit_bytes=limit_bytes), wanted)
+
+    async def json_bytes(self, *, limit_bytes: int = BODY_MAX_BYTES) -> bytes:
+        """
+        Read a body that says it is JSON; whoever asks decodes it.
+
+        :raises MediaTypeRefused: if it does not say so
+        """
         given = self.header(b"content-type") or ""
         if given != "application/json":
             media_type = given.partition(";")[0].strip().lower()
             if media_type != "application/json":
                 raise MediaTypeRefused(media_type=media_type)
-        return decode(await self.body(limit_bytes=limit_bytes), wanted)
+        return await self.body(limit_bytes=limit_bytes)
 
     def _all_headers(self) -> dict[bytes, bytes]:
         if self._headers is None:
@@ -241,6 +249,14 @@ def _problem(status: int, members: dict[str, Any], path: str) -> Response:
 Handler = Callable[[Request], Awaitable[Response]]
 
 
+@dataclass(frozen=True, slots=True)
+class QueryParameter:
+    """A parameter behind the question mark that may be left out."""
+
+    name: str
+    description: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class FastEndpoint:
     """
@@ -260,6 +276,9 @@ class FastEndpoint:
     problems: tuple[type[Refusal], ...] = ()
     status: int = 200
     idempotent: bool = False
+    query: tuple[QueryParameter, ...] = ()
+    batch: type[msgspec.Struct] | None = None
+    """If set, an array of bodies is taken as well, and answered by an array; this stands on a bad one's place."""
 
     def __post_init__(self) -> None:
         assert re.fullmatch(r"(/[^/{}]+)*/(\{\w+\}|[^/{}]*)", self.path), (

@@ -25,7 +25,7 @@ def document(base: dict[str, Any], endpoints: Iterable[FastEndpoint]) -> dict[st
     """
     endpoints = tuple(endpoints)
     paths = {path: dict(item) for path, item in base.get("paths", {}).items()}
-    structs = [one for each in endpoints for one in (each.body, each.answer) if one is not None]
+    structs = [one for each in endpoints for one in (each.body, each.answer, each.batch) if one is not None]
     # One call for all of them, so that structs of the same name get names of their own.
     ours, schemas = msgspec.json.schema_components([Problem, *structs], ref_template=_REFERENCE)
     known = dict(zip([Problem, *structs], ours, strict=True))
@@ -66,7 +66,7 @@ def _operation(one: FastEndpoint, known: dict[Any, dict[str, Any]]) -> dict[str,
     if one.body is not None:
         operation["requestBody"] = {
             "required": True,
-            "content": {"application/json": {"schema": known[one.body]}},
+            "content": {"application/json": {"schema": _one_or_many(one, known[one.body])}},
         }
     return operation
 
@@ -79,10 +79,17 @@ def _operation_id(one: FastEndpoint) -> str:
 def _success(one: FastEndpoint, known: dict[Any, dict[str, Any]]) -> dict[str, Any]:
     response: dict[str, Any] = {"description": one.summary}
     if one.answer is not None:
-        response["content"] = {"application/json": {"schema": known[one.answer]}}
+        items = [known[one.answer], *([known[one.batch]] if one.batch else [])]
+        response["content"] = {"application/json": {"schema": _one_or_many(one, *items)}}
     if 300 <= one.status < 400:
         response["headers"] = {"Location": {"required": True, "schema": {"type": "string"}}}
     return response
+
+
+def _one_or_many(one: FastEndpoint, single: dict[str, Any], *others: dict[str, Any]) -> dict[str, Any]:
+    if one.batch is None:
+        return single
+    return {"oneOf": [single, {"type": "array", "items": {"anyOf": [single, *others]} if others else single}]}
 
 
 def _refusals(problems: Iterable[type[Refusal]]) -> dict[str, Any]:
@@ -109,6 +116,10 @@ def _parameters(one: FastEndpoint) -> list[dict[str, Any]]:
     parameters: list[dict[str, Any]] = []
     if one.parameter:
         parameters.append({"name": one.parameter, "in": "path", "required": True, "schema": {"type": "string"}})
+    parameters += [
+        {"name": each.name, "in": "query", "description": each.description, "schema": {"type": "string"}}
+        for each in one.query
+    ]
     if one.idempotent:
         schema = {"type": "string", "minLength": 1, "maxLength": KEY_MAX_CHARACTERS}
         text = "A new random word for each thing you want done; the same one to try again."

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable, Iterator
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
-import msgspec
 
-from fissile.domain.gate.model import Facts, Post
+from fissile.domain.gate.lines import BadLine, Judge, encode
+from fissile.domain.gate.model import Facts
 from fissile.domain.gate.rulebooks import shelf
 from fissile.domain.gate.rulebooks.mistakes import RulebookMistakesError
 from fissile.domain.gate.rulebooks.model import SURFACES, Rule, Rulebook
-from fissile.domain.gate.verdicts import DEFAULT_SURFACE, Notice, PostWrong, Verdict, judge, to_json
+from fissile.domain.gate.verdicts import DEFAULT_SURFACE
 
 LINE_MAX = 64 * 2**20
 """A line has at most so many bytes: what is judged at once has to fit into memory."""
 _CHUNK = 1 << 16
-_BODIES_MAX = 1_000
 
 
 @click.group()
@@ -116,46 +114,13 @@ def find_rulebook(wanted: str, *, as_of: date | None, in_force: date | None) -> 
         raise click.ClickException(f"{wanted}: {error.strerror}") from None
 
 
-class _Line(msgspec.Struct):
-    """A line as given; null is as good as left out."""
-
-    id: str | int | None = None
-    text: str | None = None
-    images: list[str] | None = None
-    surface: str | None = None
-    form: str | None = None
-    sender: str | None = None
-    community: str | None = None
-    thread: str | None = None
-    posted_at: str | None = None
-    facts: dict[str, Any] | None = None
-
-
-class _BadLine(msgspec.Struct, omit_defaults=True):
-    """What stands on a bad line's place."""
-
-    line: int
-    error: str
-    message: str
-    id: str | int | None = None
-
-
-class _LineWrong(ValueError):
-    """The line is JSON and cannot be judged."""
-
-
 class Judging:
     """Lines in, verdicts out; ``lines`` and ``bad_lines`` count what went through."""
 
     def __init__(self, *, rulebook: Rulebook, surface: str, read: Callable[[str], Facts]) -> None:
         self.lines = 0
         self.bad_lines = 0
-        self._rulebook = rulebook
-        self._surface = surface
-        self._read = read
-        self._decode = msgspec.json.Decoder(_Line).decode
-        self._encode = msgspec.json.Encoder().encode
-        self._bodies: dict[int, tuple[Verdict, bytes]] = {}
+        self._judge = Judge(rulebook=rulebook, surface=surface, read=read)
 
     def run(self, source: BinaryIO, output: BinaryIO) -> None:
         """Judge a stream; what has been read is answered before more is waited for."""
@@ -172,77 +137,12 @@ class Judging:
                 output.flush()
 
     def _answer(self, number: int, raw: bytes | None) -> bytes:
-        given = _Line()
-        if raw is None:
-            return self._bad(number, "line_too_long", f"The line is longer than {LINE_MAX} bytes.", None)
-        if number == 1:
-            raw = raw.removeprefix(b"\xef\xbb\xbf")
-        try:
-            given = self._decode(raw)
-            return self._encode(given.id).join((b'{"id":', b"," + self._judge(given)[1:]))
-        except msgspec.ValidationError as error:
-            return self._bad(number, "line_wrong", str(error), None)
-        except msgspec.DecodeError as error:
-            return self._bad(number, "not_json", str(error), None)
-        except RecursionError:
-            return self._bad(number, "not_json", "Arrays or objects stand too deep in each other.", None)
-        except UnicodeError:
-            return self._bad(number, "not_utf8", "The line is not UTF-8.", None)
-        except (_LineWrong, PostWrong) as error:
-            return self._bad(number, "line_wrong", str(error), given.id)
-
-    def _bad(self, number: int, code: str, message: str, id: str | int | None) -> bytes:
+        too_long = BadLine(number, "line_too_long", f"The line is longer than {LINE_MAX} bytes.")
+        answer = too_long if raw is None else self._judge.answer(number=number, raw=raw)
+        if isinstance(answer, bytes):
+            return answer
         self.bad_lines += 1
-        return self._encode(_BadLine(number, code, message, id))
-
-    def _judge(self, given: _Line) -> bytes:
-        if given.text is None and not given.images:
-            raise _LineWrong("the line needs text or images")
-        if given.posted_at:
-            _moment(given.posted_at)
-        text = given.text or ""
-        post = Post(
-            text=text,
-            id="" if given.id is None else str(given.id),
-            surface=given.surface or self._surface,
-            form=given.form or "",
-            sender=given.sender or "",
-            community=given.community or "",
-            thread=given.thread or "",
-            posted_at=given.posted_at or "",
-            facts=given.facts or {},
-        )
-        verdict = judge(post=post, facts=self._read(text), rulebook=self._rulebook)
-        return to_json(with_unread(verdict, pictures=given.images)) if given.images else self._body(verdict)
-
-    def _body(self, verdict: Verdict) -> bytes:
-        """Return a verdict's bytes; those of texts in which nothing was found are the same object again and again."""
-        if verdict.codes or verdict.links or verdict.contacts or verdict.inducements or verdict.disguises:
-            return to_json(verdict)
-        kept = self._bodies.get(id(verdict))
-        if kept is None:
-            kept = (verdict, to_json(verdict))
-            if len(self._bodies) < _BODIES_MAX:
-                self._bodies[id(verdict)] = kept
-        return kept[1]
-
-
-def with_unread(verdict: Verdict, *, pictures: list[str]) -> Verdict:
-    """Return the verdict of a post whose pictures nobody looked at: at least review, with a notice that names them."""
-    message = "Pictures are not read yet: the text alone was judged, and the post needs a person to look at them."
-    return msgspec.structs.replace(
-        verdict,
-        verdict=verdict.verdict if verdict.verdict == "block" else "review",
-        notices=(*verdict.notices, Notice("pictures_not_read", message, tuple(pictures))),
-    )
-
-
-def _moment(written: str) -> None:
-    try:
-        datetime.fromisoformat(written)
-    except ValueError:
-        shown = re.sub("[\ud800-\udfff]", "\ufffd", written[:40])
-        raise _LineWrong(f"posted_at is no moment of ISO 8601: {shown}") from None
+        return encode(answer)
 
 
 def _batches(source: BinaryIO) -> Iterator[list[bytes | None]]:

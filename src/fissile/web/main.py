@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from fissile import __version__
-from fissile.api import orders, payments, shares
+from fissile.api import orders, payments, shares, verdicts
 from fissile.api.endpoint import FastEndpoint, Request, Response, json_response
 from fissile.api.front import Front
 from fissile.api.openapi import document_endpoint
@@ -53,6 +53,7 @@ def endpoints(house: House) -> tuple[FastEndpoint, ...]:
         *shares.endpoints(house),
         *orders.endpoints(house),
         *payments.endpoints(house),
+        *verdicts.endpoints(house),
         FastEndpoint(
             method="GET",
             path="/health",

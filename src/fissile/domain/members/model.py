@@ -27,16 +27,17 @@ SCOPES = (
     "ledger:read",
     "members:write",
     "audit:read",
+    "gate:read",
 )
 # What a key of the role has if nothing else is asked for, and the most that it can have.
 SCOPES_BY_ROLE: dict[str, tuple[str, ...]] = {
     "buyer": ("catalogue:read", "shares:read", "orders:read", "orders:write"),
-    "promoter": ("catalogue:read", "shares:read", "shares:write"),
-    "merchant_staff": ("catalogue:read", "catalogue:write", "orders:read", "orders:write"),
+    "promoter": ("catalogue:read", "shares:read", "shares:write", "gate:read"),
+    "merchant_staff": ("catalogue:read", "catalogue:write", "orders:read", "orders:write", "gate:read"),
     "operator": SCOPES,
     "payout_officer": ("payouts:write", "ledger:read"),
-    "reviewer": ("catalogue:read", "shares:read", "shares:write"),
-    "auditor": ("catalogue:read", "shares:read", "orders:read", "ledger:read", "audit:read"),
+    "reviewer": ("catalogue:read", "shares:read", "shares:write", "gate:read"),
+    "auditor": ("catalogue:read", "shares:read", "orders:read", "ledger:read", "audit:read", "gate:read"),
 }
 # Keys that act for the shop and for nobody. Payout officers are not here: two people approve a payout.
 ROLES_WITHOUT_MEMBER = frozenset({"operator", "reviewer", "auditor"})
