@@ -42,6 +42,14 @@ def crowd(seconds: float, rounds: int) -> None:
     _print("crowd", seconds=seconds, rounds=rounds)
 
 
+@bench.command()
+@click.option("--products", type=click.IntRange(300, 1_000_000), default=100_000, show_default=True)
+@click.option("--orders", type=click.IntRange(400, 10_000_000), default=1_000_000, show_default=True)
+def pages(products: int, orders: int) -> None:
+    """Server time of each page of a large shop; making the shop takes some minutes."""
+    _print("pages", products=products, orders=orders)
+
+
 def _print(name: str, **arguments: Any) -> None:
     # Imported when it is called: the others' parts are not needed.
     measure = importlib.import_module(f"fissile.bench.{name}").measure
