@@ -42,6 +42,13 @@ def crowd(seconds: float, rounds: int) -> None:
     _print("crowd", seconds=seconds, rounds=rounds)
 
 
+@bench.command()
+@_SECONDS
+def ledger(seconds: float) -> None:
+    """Transfers posted in batches, beside bare inserts of the same rows."""
+    _print("ledger", seconds=seconds)
+
+
 def _print(name: str, **arguments: Any) -> None:
     # Imported when it is called: the others' parts are not needed.
     measure = importlib.import_module(f"fissile.bench.{name}").measure
