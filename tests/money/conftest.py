@@ -165,12 +165,12 @@ class Shop:
         )
 
 
-async def open_shop(house: House, *, at: datetime, rng: random.Random, stock: int = 100) -> Shop:
+async def open_shop(house: House, *, at: datetime, rng: random.Random, stock: int = 100, price: int = PRICE) -> Shop:
     """Open a shop with a 10 % plan that holds for an hour and a 5 % fee."""
     ids = {name: new_id(at=at, rng=rng) for name in ("merchant", "product", "sku")}
     people = [new_id(at=at, rng=rng) for _ in range(6)]
     async with house.db.transaction() as connection:
-        values = {**ids, "at": at, "code": str(ids["sku"]), "price": PRICE, "tracked": True, "stock": stock}
+        values = {**ids, "at": at, "code": str(ids["sku"]), "price": price, "tracked": True, "stock": stock}
         for statement in _SHOP:
             await connection.execute(text(statement), values)
         for person in people:
@@ -226,6 +226,12 @@ async def open_shop(house: House, *, at: datetime, rng: random.Random, stock: in
         approver=member_actor(member_id=people[5], roles=frozenset({"payout_officer"})),
         share=share,
     )
+
+
+def member_of(actor: Actor) -> UUID:
+    """The actor's member."""
+    assert actor.member_id is not None, "this actor is a member"
+    return actor.member_id
 
 
 async def new_promoter(shop: Shop) -> Actor:
