@@ -26,6 +26,7 @@ def a_plan(**changes: Any) -> PlanVersion:
         "version": 1,
         "kind": "percent",
         "rate_ppm": 50_000,
+        "second_rate_ppm": None,
         "flat_minor": None,
         "cap_minor": None,
         "hold_seconds": 120,

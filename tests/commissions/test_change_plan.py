@@ -112,6 +112,7 @@ class TestChangePlan:
             "version": 1,
             "kind": "percent",
             "rate_ppm": 50_000,
+            "second_rate_ppm": None,
             "flat_minor": None,
             "cap_minor": 900,
             "hold_seconds": 120,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -24,7 +25,14 @@ def cny(minor: int) -> Money:
 
 def split(amount: int, **changes: Any) -> LineSplit:
     """Split a line of one piece that a share is credited for, without plan and fee unless given."""
-    fields: dict[str, Any] = {"tax": cny(0), "quantity": 1, "plan": None, "fee": None, "credited": True}
+    fields: dict[str, Any] = {
+        "tax": cny(0),
+        "quantity": 1,
+        "plan": None,
+        "fee": None,
+        "credited": True,
+        "invited": False,
+    }
     return split_line(amount=cny(amount), **(fields | changes))
 
 
@@ -72,6 +80,24 @@ class TestSplitLine:
     def test_splits_a_line_that_cost_nothing(self) -> None:
         assert split(0, plan=a_flat_plan(5), fee=a_fee(10_000)) == LineSplit(cny(0), cny(0), cny(0), cny(0))
 
+    @pytest.mark.parametrize(
+        ("cap", "parts"), [(None, (1_000, 500)), (1_200, (1_000, 200)), (1_000, (1_000, 0)), (700, (700, 0))]
+    )
+    def test_pays_the_inviter_what_the_cap_leaves(self, cap: int | None, parts: tuple[int, int]) -> None:
+        plan = a_plan(rate_ppm=100_000, second_rate_ppm=50_000, cap_minor=cap)
+
+        made = split(10_000, plan=plan, fee=a_fee(10_000), invited=True)
+
+        assert (made.commission.minor, made.second.minor) == parts
+        assert made.fee == cny(100)
+        assert split(10_000, plan=plan, invited=False).second == cny(0)
+        assert split(10_000, plan=plan, invited=True, credited=False).second == cny(0)
+
+    def test_reckons_from_the_goods_without_their_tax_which_stays_with_the_merchant(self) -> None:
+        made = split(11_300, tax=cny(1_300), plan=a_plan(rate_ppm=100_000), fee=a_fee(50_000))
+
+        assert made == LineSplit(cny(1_000), cny(0), cny(500), cny(9_800))
+
     def test_takes_no_ended_plan(self) -> None:
         with pytest.raises(AssertionError):
             split(10_000, plan=a_plan(state="ended"))
@@ -83,18 +109,32 @@ class TestSplitLine:
         plan=st.none() | plans,
         fee=st.none() | fees,
         credited=st.booleans(),
+        second=st.none() | rates,
+        tax_ppm=rates,
     )
     def test_parts_are_not_negative_and_exactly_the_whole(
-        self, amount: int, quantity: int, plan: PlanVersion | None, fee: FeeVersion | None, credited: bool
+        self,
+        amount: int,
+        quantity: int,
+        plan: PlanVersion | None,
+        fee: FeeVersion | None,
+        credited: bool,
+        second: int | None,
+        tax_ppm: int,
     ) -> None:
-        parts = split(amount, quantity=quantity, plan=plan, fee=fee, credited=credited)
+        tax = amount * tax_ppm // 1_000_000
+        if plan is not None:
+            plan = replace(plan, second_rate_ppm=second)
+        given = {"quantity": quantity, "plan": plan, "fee": fee, "credited": credited}
+        parts = split(amount, tax=cny(tax), invited=True, **given)
 
-        assert parts.commission + parts.fee + parts.merchant == cny(amount)
-        assert min(parts.commission.minor, parts.fee.minor, parts.merchant.minor) >= 0
+        assert parts.commission + parts.second + parts.fee + parts.merchant == cny(amount)
+        assert min(parts.commission.minor, parts.second.minor, parts.fee.minor) >= 0
+        assert parts.merchant.minor >= tax
         if plan is None or not credited:
-            assert parts.commission == cny(0)
+            assert parts.commission + parts.second == cny(0)
         elif plan.cap_minor is not None:
-            assert parts.commission.minor <= plan.cap_minor
+            assert (parts.commission + parts.second).minor <= plan.cap_minor
         if fee is not None:
             assert parts.fee.minor * 1_000_000 <= amount * fee.rate_ppm
 
@@ -173,6 +213,7 @@ class TestCheckPlan:
         "scope_id": None,
         "kind": "percent",
         "rate_ppm": 50_000,
+        "further_rates_ppm": (),
         "flat_minor": None,
         "cap_minor": None,
         "hold_seconds": 0,
@@ -190,6 +231,8 @@ class TestCheckPlan:
             {"state": "ended"},
             {"scope": "merchant", "scope_id": MERCHANT},
             {"kind": "flat", "rate_ppm": None, "flat_minor": MINOR_MAX},
+            {"further_rates_ppm": (50_000,)},
+            {"kind": "flat", "rate_ppm": None, "flat_minor": 5, "further_rates_ppm": (10_000,)},
         ],
     )
     def test_takes_what_will_do(self, changes: dict[str, Any]) -> None:

@@ -17,16 +17,19 @@ from fissile.domain.members.model import member_actor
 from fissile.domain.orders.model import GatewayPayment, PlacedOrder
 from fissile.domain.payouts.model import Batch
 from fissile.domain.shares.model import Share
+from fissile.flows.add_member import add_member
 from fissile.flows.change_fee import change_fee
 from fissile.flows.change_plan import change_plan
 from fissile.flows.house import House, open_house
+from fissile.flows.invite_promoter import invite_promoter
 from fissile.flows.make_payout import make_payout
 from fissile.flows.place_order import place_order
 from fissile.flows.publish_share import publish_share
 from fissile.flows.refund_order import refund_order
+from fissile.flows.set_inviter import set_inviter
 from fissile.flows.settle_payment import Settled, settle_payment
 from fissile.infra.database import Database, asyncpg_args
-from fissile.infra.events import Actor, Event, record_events
+from fissile.infra.events import HOUSE, Actor, Event, record_events
 from fissile.infra.settings import Settings
 from fissile.kernel.ids import new_id, public_id
 
@@ -162,12 +165,12 @@ class Shop:
         )
 
 
-async def open_shop(house: House, *, at: datetime, rng: random.Random, stock: int = 100) -> Shop:
+async def open_shop(house: House, *, at: datetime, rng: random.Random, stock: int = 100, price: int = PRICE) -> Shop:
     """Open a shop with a 10 % plan that holds for an hour and a 5 % fee."""
     ids = {name: new_id(at=at, rng=rng) for name in ("merchant", "product", "sku")}
     people = [new_id(at=at, rng=rng) for _ in range(6)]
     async with house.db.transaction() as connection:
-        values = {**ids, "at": at, "code": str(ids["sku"]), "price": PRICE, "tracked": True, "stock": stock}
+        values = {**ids, "at": at, "code": str(ids["sku"]), "price": price, "tracked": True, "stock": stock}
         for statement in _SHOP:
             await connection.execute(text(statement), values)
         for person in people:
@@ -223,6 +226,56 @@ async def open_shop(house: House, *, at: datetime, rng: random.Random, stock: in
         approver=member_actor(member_id=people[5], roles=frozenset({"payout_officer"})),
         share=share,
     )
+
+
+def member_of(actor: Actor) -> UUID:
+    """The actor's member."""
+    assert actor.member_id is not None, "this actor is a member"
+    return actor.member_id
+
+
+async def new_promoter(shop: Shop) -> Actor:
+    """Add a promoter."""
+    member_id = await add_member(
+        shop.db, display_name="Wei", locale="en", role="promoter", actor=HOUSE, at=shop.at, rng=shop.rng
+    )
+    return member_actor(member_id=member_id, roles=frozenset({"promoter"}))
+
+
+async def an_inviter(shop: Shop, *, second_rate_ppm: int = 20_000) -> Actor:
+    """Let somebody have invited the promoter, and the plan pay them 2 %."""
+    inviter = await new_promoter(shop)
+    await invite_promoter(shop.db, actor=inviter, at=shop.at, rng=shop.rng)
+    assert inviter.member_id is not None, "a promoter is a member"
+    assert shop.promoter.member_id is not None, "a promoter is a member"
+    async with shop.db.transaction() as connection:  # the shop's own promoter has no role in the tables
+        given = {"id": shop.promoter.member_id, "at": shop.at}
+        await connection.execute(text("INSERT INTO member_roles VALUES (:id, 'promoter', NULL, :at)"), given)
+    await set_inviter(
+        shop.db,
+        member_id=shop.promoter.member_id,
+        inviter_id=inviter.member_id,
+        actor=shop.operator,
+        at=shop.at,
+        rng=shop.rng,
+    )
+    await change_plan(
+        shop.db,
+        scope="platform",
+        scope_id=None,
+        kind="percent",
+        rate_ppm=RATE_PPM,
+        further_rates_ppm=(second_rate_ppm,),
+        flat_minor=None,
+        cap_minor=None,
+        hold_seconds=int(HOLD.total_seconds()),
+        state="open",
+        actor=shop.operator,
+        at=shop.at,
+        rng=shop.rng,
+    )
+    shop.house.forget()
+    return inviter
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from fissile.flows.release_commissions import release_commissions
 from fissile.flows.ship_order import ship_order
 from fissile.kernel.ids import new_id
 from fissile.views.audit import run_audit
-from tests.money.conftest import HOLD, Shop
+from tests.money.conftest import HOLD, Shop, an_inviter
 
 
 async def a_busy_month(shop: Shop) -> None:
@@ -35,6 +35,7 @@ async def a_busy_month(shop: Shop) -> None:
             at=shop.at + timedelta(minutes=minute),
             rng=rng,
         )
+    await an_inviter(shop)
     paid = await shop.paid(quantity=2)
     await shop.paid(shared=False)
     unshipped = await shop.paid()
@@ -46,6 +47,7 @@ async def a_busy_month(shop: Shop) -> None:
     late = await shop.pay(expired, at=shop.at + timedelta(hours=1))
     assert late.outcome == "late"
     await shop.refund(unshipped)
+    await shop.refund(paid, amount_minor=3_333, idempotency_key="in part")
     for order in (paid, spent):
         await ship_order(db, order_id=order.id, tracking="SF 1", actor=shop.staff, at=shop.at)
         await complete_order(db, order_id=order.id, actor=shop.buyer, at=shop.at)
@@ -111,6 +113,15 @@ _CHANGES = [
     ("payout_items", "id", "payee_id = gen_random_uuid()"),
     ("order_touches", "order_id || '/' || share_id", "promoter_id = gen_random_uuid()"),
     ("order_touches", "order_id || '/' || share_id", "touched_at = touched_at - interval '20 days'"),
+    ("refund_lines", "refund_id || '/' || line_no", "amount_minor = amount_minor + 1"),
+    ("refund_lines", "refund_id || '/' || line_no", "quantity = quantity + 1"),
+    ("refund_parts", "refund_id || '/' || line_no || '/' || payee", "amount_minor = amount_minor + 1"),
+    ("commissions", "id", "taken_back_minor = taken_back_minor - 1"),
+    ("order_lines", "order_id || '/' || line_no", "refunded_quantity = refunded_quantity + 1"),
+    ("order_lines", "order_id || '/' || line_no", "second_commission_minor = second_commission_minor + 1"),
+    ("orders", "id", "second_promoter_id = merchant_id"),
+    ("promoter_inviters", "member_id", "inviter_id = gen_random_uuid()"),
+    ("promoter_invitations", "promoter_id", "id = gen_random_uuid()"),
     ("visits", "share_id || '/' || visitor_id || '/' || window_no", "opens = opens + 1"),
     ("visits", "share_id || '/' || visitor_id || '/' || window_no", "last_at = last_at + interval '1 second'"),
     ("shares", "id", "state = 'revoked'"),
@@ -136,6 +147,13 @@ _EVENTS = [
     ("order.cancelled", "orders", "subject_id"),
     ("order.expired", "orders", "subject_id"),
     ("order.refunded", "refunds", "(data->>'refund')"),
+    ("order.partly_refunded", "refunds", "(data->>'refund')"),
+    (
+        "commission.reduced",
+        "refund_parts",
+        "((data->>'refund') || '/' || (data->>'line') || '/' || (data->>'payee'))",
+    ),
+    ("promoter.invited", "promoter_inviters", "subject_id"),
     ("payment.refused", "payments", "(data->>'payment')"),
     ("refund.returned", "refunds", "subject_id"),
     ("commission.released", "commissions", "subject_id"),
@@ -160,10 +178,13 @@ _EVENTS = [
 # Constraints that some of these changes would meet first.
 _CONSTRAINTS = [
     ("orders", "orders_total_check"),
+    ("orders", "orders_second_check"),
     ("order_lines", "order_lines_amount_check"),
     ("payout_batches", "payout_batches_two_people_check"),
     ("commissions", "commissions_hold_check"),
     ("commissions", "commissions_taken_back_whole_check"),
+    ("commissions", "commissions_taken_back_minor_check"),
+    ("order_lines", "order_lines_refunded_quantity_check"),
 ]
 
 

@@ -23,7 +23,9 @@ async def placed(shop: Shop, *, shipping: int, tax: int) -> PlacedOrder:
     assert plans is not None, "the shop has a plan"
     plan: PlanVersion = plans.by_scope["platform", None]
     fee: FeeVersion = plans.fees[None]
-    split = split_line(amount=Money(PRICE, "CNY"), tax=Money(tax, "CNY"), quantity=1, plan=plan, fee=fee, credited=True)
+    split = split_line(
+        amount=Money(PRICE, "CNY"), tax=Money(tax, "CNY"), quantity=1, plan=plan, fee=fee, credited=True, invited=False
+    )
     head = ItemHead(
         id=new_id(at=shop.at, rng=shop.rng),
         scope="test",

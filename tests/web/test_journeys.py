@@ -300,7 +300,9 @@ class TestManaging:
 
         await send(browser, page=page, to=f"{page}/ship", tracking="SF1")
         await send(browser, page=page, to=f"{page}/complete")
-        refunded = await send(browser, page=f"{page}/refund", to=f"{page}/refund", amount="7600", reason="broken")
+        refunded = await send(
+            browser, page=f"{page}/refund?amount_1=76.00", to=f"{page}/refund", amount_1="76.00", reason="broken"
+        )
         shown = (await browser.get(page)).text
 
         assert refunded.status_code == 303, refunded.text

@@ -50,6 +50,13 @@ def pages(products: int, orders: int) -> None:
     _print("pages", products=products, orders=orders)
 
 
+@bench.command()
+@_SECONDS
+def ledger(seconds: float) -> None:
+    """Transfers posted in batches, beside bare inserts of the same rows."""
+    _print("ledger", seconds=seconds)
+
+
 def _print(name: str, **arguments: Any) -> None:
     # Imported when it is called: the others' parts are not needed.
     measure = importlib.import_module(f"fissile.bench.{name}").measure

@@ -21,6 +21,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
 import fissile
+from fissile.demo.money import SECOND_RATE_PPM, invite, refund_in_part
 from fissile.domain.catalogue.rules import COLUMNS
 from fissile.domain.catalogue.tables import merchants, product_pictures, products, sku_stock, skus
 from fissile.domain.commissions.queries import load_plans
@@ -118,6 +119,7 @@ async def seed_demo(db: Database, *, settings: Settings, at: datetime, say: Call
     say("Demo: people and plans")
     people, actors = await _people(db, at=began)
     await _plans(db, actors=actors, at=began)
+    await invite(db, inviter=actors["promoter"], invited=actors["promoter2"], operator=actors["operator"], at=began)
     async with open_house(db=Database(url=db.url, pool=8), settings=settings) as house:
         stage = _Stage(house, began, actors, [], await _goods(db))
         stage.shares = await _shares(stage)
@@ -125,6 +127,7 @@ async def seed_demo(db: Database, *, settings: Settings, at: datetime, say: Call
             if day % 10 == 0:
                 say(f"Demo: day {day + 1} of {DAYS}")
             await _play_day(stage, day)
+    await refund_in_part(db, operator=actors["operator"], at=at)
     await _keep(db, key="done", at=at)
     return people
 
@@ -239,6 +242,7 @@ async def _plans(db: Database, *, actors: dict[str, Actor], at: datetime) -> Non
         scope_id=None,
         kind="percent",
         rate_ppm=100_000,
+        further_rates_ppm=(SECOND_RATE_PPM,),
         flat_minor=None,
         cap_minor=None,
         hold_seconds=HOLD_SECONDS,

@@ -11,7 +11,8 @@ from fissile.domain.catalogue.tables import merchants
 from fissile.domain.commissions import operations
 from fissile.domain.commissions.errors import PlanTargetNotFound
 from fissile.domain.commissions.model import FeeVersion
-from fissile.domain.commissions.rules import check_rate
+from fissile.domain.commissions.queries import load_plans
+from fissile.domain.commissions.rules import check_rate, check_sum
 from fissile.domain.members.rules import require
 from fissile.infra.database import Database
 from fissile.infra.events import Actor, Event, record_act, record_events
@@ -29,7 +30,9 @@ async def change_fee(
     :raises RoleNotAllowed: if the actor is no operator
     :raises RateOutOfRange: if the rate is negative or above 100 %
     :raises PlanTargetNotFound: if there is no such merchant
+    :raises PlanSumTooLarge: if it and what an open plan pays are more than the whole
     :raises PlanChangedMeanwhile: if another operator changed the same fee at this moment
+    :raises PlanClockBehind: if the version in force began later than ``at``
     """
     require(actor, {"operator"})
     check_rate(rate_ppm=rate_ppm)
@@ -38,6 +41,11 @@ async def change_fee(
             found = await connection.execute(select(merchants.c.id).where(merchants.c.id == merchant_id))
             if found.first() is None:
                 raise PlanTargetNotFound(scope="merchant", given=public_id("mch", merchant_id))
+        plans, _ = await load_plans(connection)
+        for plan in plans.by_scope.values():
+            others = plan.scope == "merchant" and merchant_id is not None and plan.scope_id != merchant_id
+            if plan.state == "open" and not others:
+                check_sum(rate_ppm=plan.rate_ppm, second_rate_ppm=plan.second_rate_ppm, fee_ppm=rate_ppm)
         fee = await operations.add_fee_version(
             connection,
             fee_id=new_id(at=at, rng=rng),

@@ -18,6 +18,7 @@ from fissile.domain.catalogue.model import Offer, ProductView
 from fissile.domain.catalogue.queries import offers, product_page, sku_by_code
 from fissile.domain.commissions.model import Plans
 from fissile.domain.commissions.queries import load_plans
+from fissile.domain.members.invitations import Inviter, inviters_of
 from fissile.domain.orders.model import PayableOrder, Quote
 from fissile.domain.orders.queries import payable_orders
 from fissile.domain.shares.model import Share
@@ -110,10 +111,20 @@ class House:
         self.sku_ids: Cache[str, UUID] = Cache(self._load_sku_id)
         self.plans: Cache[str, tuple[Plans, int]] = Cache(self._load_plans)
         self.secrets: Cache[str, str] = Cache(self._load_secret)
+        self._inviters_read: Coalesced[UUID, Inviter] = Coalesced(self._fast, inviters_of, "inviters", queue_max=limit)
+        self.inviters: Cache[UUID, Inviter] = Cache(self._inviters_read.get)
         # Decisions that follow from the caches alone: a quote from its offers, a division of money from the plans too.
         self.quotes: Derived[Wanted, Quote] = Derived()
-        self.splits: Derived[tuple[Wanted, bool], tuple[ItemLine, ...]] = Derived()
-        self._parts = (self.visits, self.orders, self.payments, self.touches, self.payables, self._shares_read)
+        self.splits: Derived[tuple[Wanted, bool, bool], tuple[ItemLine, ...]] = Derived()
+        self._parts = (
+            self.visits,
+            self.orders,
+            self.payments,
+            self.touches,
+            self.payables,
+            self._shares_read,
+            self._inviters_read,
+        )
         self._listener: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -137,6 +148,7 @@ class House:
         self.products.drop()
         self.sku_ids.drop()
         self.plans.drop()
+        self.inviters.drop()
 
     async def _fast(self) -> asyncpg.Connection:
         connection = await self.db.raw()

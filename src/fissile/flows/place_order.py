@@ -172,10 +172,18 @@ async def place_order(
         decided = credit(touches=touches, rule=house.rule, buyer_id=member_id, at=at)
         plans, plans_version = await house.plans.get("plans") or (Plans.of(plans=(), fees=()), 0)
         winner = decided.winner
+        second = await _second(house, promoter_id=winner.promoter_id, buyer_id=member_id) if winner else None
         split = house.splits.get(
-            (asked, winner is not None),
+            (asked, winner is not None, second is not None),
             (*shown, plans),
-            partial(item_lines, quoted=quoted, offers=offers, plans=plans, credited=winner is not None),
+            partial(
+                item_lines,
+                quoted=quoted,
+                offers=offers,
+                plans=plans,
+                credited=winner is not None,
+                invited=second is not None,
+            ),
         )
         head = ItemHead(
             id=new_id(at=at, rng=rng),
@@ -191,7 +199,7 @@ async def place_order(
             shipping_minor=0,
             credit_share_id=winner.share_id if winner else None,
             credit_promoter_id=winner.promoter_id if winner else None,
-            second_promoter_id=None,
+            second_promoter_id=second,
             credit_rule=decided.rule,
             credit_reason=decided.reason,
             placed_at=at,
@@ -230,10 +238,25 @@ async def _touches(house: House, *, share_token: str | None, key: TouchKey, new:
     return touches
 
 
+async def _second(house: House, *, promoter_id: UUID, buyer_id: UUID | None) -> UUID | None:
+    """Return who invited the credited promoter; nobody, if it is the buyer: what one buys earns one nothing."""
+    inviter = await house.inviters.get(promoter_id)
+    return None if inviter is None or inviter.id == buyer_id else inviter.id
+
+
 def item_lines(
-    *, quoted: Quote, offers: Mapping[UUID, Offer | None], plans: Plans, credited: bool
+    *,
+    quoted: Quote,
+    offers: Mapping[UUID, Offer | None],
+    plans: Plans,
+    credited: bool,
+    invited: bool = False,
 ) -> tuple[ItemLine, ...]:
-    """Return the lines of an order with how their money will be divided, if somebody has the credit or nobody."""
+    """
+    Return the lines of an order with how their money will be divided.
+
+    ``credited``: somebody has the credit; ``invited``: and was invited by somebody.
+    """
     lines = []
     for number, line in enumerate(quoted.lines, 1):
         offer = offers[line.sku_id]
@@ -250,6 +273,7 @@ def item_lines(
             plan=plan,
             fee=fee,
             credited=credited,
+            invited=invited,
         )
         paying = plan if split.commission.minor or split.second.minor else None
         lines.append(

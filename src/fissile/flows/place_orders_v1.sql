@@ -26,6 +26,7 @@ DECLARE
   s_version bigint[];
   s_taken bigint[];
   v_at int[];           -- of each line: where its SKU stands in s_…
+  v_second uuid[];      -- who invited each credited promoter; nobody, if it is the buyer
   v_plans bigint;
   v_missing text;
   v_last int;           -- the last line of the item that was taken
@@ -49,6 +50,9 @@ BEGIN
             FROM unnest(p_scope, p_key, p_hash) WITH ORDINALITY AS x (scope, key, hash, n)) item
     LEFT JOIN orders o ON o.idempotency_scope = item.scope AND o.idempotency_key = item.key
     LEFT JOIN kept_answers a ON a.scope = item.scope AND a.key = item.key;
+  SELECT array_agg(NULLIF(i.inviter_id, x.member) ORDER BY x.n) INTO v_second
+    FROM unnest(p_credit_promoter, p_member) WITH ORDINALITY AS x (promoter, member, n)
+    LEFT JOIN promoter_inviters i ON i.member_id = x.promoter;
   v_plans := coalesce((SELECT version FROM reference_versions WHERE name = 'plans'), 0);
 
   -- What foreign keys would check row by row.
@@ -86,7 +90,7 @@ BEGIN
         v_outcome[i] := v_outcome[k];
         v_detail[i] := v_detail[k];
       END IF;
-    ELSIF p_plans[i] <> v_plans OR v_first[i] < i THEN
+    ELSIF p_plans[i] <> v_plans OR v_first[i] < i OR p_second[i] IS DISTINCT FROM v_second[i] THEN
       v_outcome[i] := 'stale';
     ELSE
       v_outcome[i] := 'placed';

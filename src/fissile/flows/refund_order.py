@@ -302,7 +302,10 @@ def _taken(
 ) -> list[TakenBack]:
     by_line = {
         line_no: list(of_line)
-        for line_no, of_line in groupby(sorted(parts, key=lambda one: one.line_no), key=lambda one: one.line_no)
+        # By payee as well: who gets the unit that rounding leaves does not depend on ids.
+        for line_no, of_line in groupby(
+            sorted(parts, key=lambda one: (one.line_no, one.payee)), key=lambda one: one.line_no
+        )
     }
     before = {line.line_no: line.refunded_minor for line in refundable}
     return [

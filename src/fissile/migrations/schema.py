@@ -26,6 +26,7 @@ APPEND_ONLY = (
     "events",
     "ledger_transfers",
     "order_touches",
+    "promoter_inviters",
     "refund_lines",
     "refund_parts",
     "stock_movements",
@@ -35,6 +36,7 @@ APPEND_ONLY = (
 FUNCTIONS = (
     "infra/rate_limit_hit_v1.sql",
     "domain/ledger/post_transfers_v1.sql",
+    "domain/members/refuse_invitation_cycles.sql",
     "flows/record_visits_v1.sql",
     "flows/place_orders_v1.sql",
     "flows/settle_payments_v1.sql",
@@ -91,11 +93,18 @@ BEGIN
   RAISE EXCEPTION '% is append-only: correct it with another row', TG_TABLE_NAME
     USING ERRCODE = 'restrict_violation';
 END $$;"""
-    return [refuse] + [
-        f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}"
-        " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();"
-        for table in APPEND_ONLY
-    ]
+    return (
+        [refuse]
+        + [
+            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}"
+            " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();"
+            for table in APPEND_ONLY
+        ]
+        + [
+            "CREATE TRIGGER promoter_inviters_no_cycles BEFORE INSERT ON promoter_inviters"
+            " FOR EACH ROW EXECUTE FUNCTION refuse_invitation_cycles();"
+        ]
+    )
 
 
 def _rights() -> list[str]:

@@ -144,9 +144,10 @@ def _transfer(row: Any) -> Finding | None:
 _KINDS_OF_LINES = """
 SELECT l.amount_minor, l.tax_minor, l.quantity, l.fee_minor, l.commission_minor, l.second_commission_minor, o.currency,
        l.commission_plan_version_id, l.fee_plan_version_id, o.credit_promoter_id IS NOT NULL AS credited,
-       count(*) AS lines, min(l.order_id::text || '/' || l.line_no) AS first
+       o.second_promoter_id IS NOT NULL AS invited, count(*) AS lines,
+       min(l.order_id::text || '/' || l.line_no) AS first
   FROM order_lines l JOIN orders o ON o.id = l.order_id
- GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+ GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 """
 
 
@@ -192,6 +193,7 @@ def _split(row: Any, plans: Mapping[UUID, PlanVersion], fees: Mapping[UUID, FeeV
         plan=plan,
         fee=fee,
         credited=row.credited,
+        invited=row.invited,
     )
     parts = (row.commission_minor, row.second_commission_minor, row.fee_minor)
     if (wanted.commission.minor, wanted.second.minor, wanted.fee.minor) == parts:

@@ -1,4 +1,4 @@
-"""Refunds in part: lines, parts and transfers of each add up, and events tell each taking back once."""
+"""Refunds in part and the second level: their lines, parts and transfers add up, and events tell each once."""
 
 from __future__ import annotations
 
@@ -120,4 +120,72 @@ SELECT 'refund_lines', coalesce(l.refund_id, e.refund_id) || '/' || coalesce(l.l
     ),
 )
 
-MONEY = _REFUNDS
+_LEVELS = (
+    Rule(
+        name="the second level of an order is who had invited the credited promoter by then, and never the buyer",
+        invariant=5,
+        tables=("orders", "promoter_inviters"),
+        sql="""
+SELECT 'orders', o.id::text,
+       format('its second level is %s; %s was invited by %s at %s, and the order placed at %s', o.second_promoter_id,
+              o.credit_promoter_id, i.inviter_id, i.invited_at, o.placed_at)
+  FROM orders o LEFT JOIN promoter_inviters i ON i.member_id = o.credit_promoter_id
+ WHERE o.second_promoter_id IS NOT NULL
+   AND (o.second_promoter_id IS DISTINCT FROM i.inviter_id OR o.second_promoter_id = o.member_id)
+""",
+    ),
+    Rule(
+        name="nobody stands above themselves in the tree of invitations",
+        invariant=5,
+        tables=("promoter_inviters",),
+        sql="""
+WITH RECURSIVE up AS (
+  SELECT member_id, inviter_id AS above FROM promoter_inviters
+  UNION
+  SELECT up.member_id, i.inviter_id FROM up JOIN promoter_inviters i ON i.member_id = up.above
+)
+SELECT 'promoter_inviters', member_id::text, 'following the inviters leads back to this member'
+  FROM up WHERE above = member_id
+""",
+    ),
+    Rule(
+        name="events fold to who invited whom",
+        invariant=8,
+        tables=("promoter_inviters", "promoter_invitations", "events"),
+        sql="""
+SELECT 'promoter_inviters', coalesce(i.member_id, e.subject_id)::text,
+       format('invited by %s via %s; events tell %s via %s, %s times', i.inviter_id, i.via, e.inviter, e.via,
+              coalesce(e.told, 0))
+  FROM promoter_inviters i
+  FULL JOIN (SELECT subject_id, min(data->>'inviter') AS inviter, min(data->>'via') AS via, count(*) AS told,
+                    max(occurred_at) AS invited_at
+               FROM events WHERE name = 'promoter.invited' GROUP BY subject_id) e ON e.subject_id = i.member_id
+ WHERE (i.inviter_id::text, i.via, i.invited_at, 1::bigint) IS DISTINCT FROM (e.inviter, e.via, e.invited_at, e.told)
+UNION ALL
+SELECT 'promoter_invitations', coalesce(i.promoter_id, e.subject_id)::text,
+       format('the invitation %s; events tell %s, %s times', i.id, e.id, coalesce(e.told, 0))
+  FROM promoter_invitations i
+  FULL JOIN (SELECT subject_id, min(data->>'invitation') AS id, count(*) AS told
+               FROM events WHERE name = 'promoter.invitation_made' GROUP BY subject_id) e
+    ON e.subject_id = i.promoter_id
+ WHERE (i.id::text, 1::bigint) IS DISTINCT FROM (e.id, e.told)
+""",
+    ),
+    Rule(
+        name="versions of a plan or fee follow one another in time",
+        invariant=5,
+        tables=("commission_plan_versions", "fee_plan_versions"),
+        sql="""
+SELECT relation, id::text, format('version %s begins at %s, before the version before it', version, valid_from)
+  FROM (SELECT 'commission_plan_versions' AS relation, id, version, valid_from,
+               lag(valid_from) OVER (PARTITION BY scope, scope_id ORDER BY version) AS before
+          FROM commission_plan_versions
+         UNION ALL
+        SELECT 'fee_plan_versions', id, version, valid_from,
+               lag(valid_from) OVER (PARTITION BY merchant_id ORDER BY version) FROM fee_plan_versions) one
+ WHERE valid_from < before
+""",
+    ),
+)
+
+MONEY = (*_REFUNDS, *_LEVELS)

@@ -13,7 +13,8 @@ from fissile.views.reading import row, rows
 PAGE = 40
 
 _PLANS = text("""
-SELECT DISTINCT ON (v.scope, v.scope_id) v.id, v.scope, v.scope_id, v.version, v.kind, v.rate_ppm, v.flat_minor,
+SELECT DISTINCT ON (v.scope, v.scope_id) v.id, v.scope, v.scope_id, v.version, v.kind, v.rate_ppm, v.second_rate_ppm,
+       v.flat_minor,
        v.cap_minor, v.hold_seconds, v.state, v.valid_from, who.display_name AS made_by,
        coalesce(m.name, c.path, p.title) AS name
   FROM commission_plan_versions v

@@ -27,7 +27,7 @@ SELECT o.id, o.merchant_id, m.name AS merchant, o.member_id, o.visitor_id, o.sta
 """)
 _LINES = text("""
 SELECT l.line_no, l.title, l.quantity, l.unit_price_minor, l.amount_minor, l.fee_minor, l.commission_minor,
-       l.hold_seconds, s.product_id, s.code,
+       l.second_commission_minor, l.hold_seconds, s.product_id, s.code,
        (SELECT pp.picture_id FROM product_pictures pp WHERE pp.product_id = s.product_id
          ORDER BY pp.position LIMIT 1) AS picture_id
   FROM order_lines l JOIN skus s ON s.id = l.sku_id
@@ -41,13 +41,13 @@ SELECT t.share_id, t.promoter_id, t.touched_at, t.outcome, t.reason, sh.token, w
  WHERE t.order_id = :order ORDER BY t.outcome DESC, t.touched_at DESC LIMIT 50
 """)
 _COMMISSIONS = text("""
-SELECT c.id, c.line_no, c.promoter_id, who.display_name, c.base_minor, c.amount_minor, c.currency, c.state,
-       c.hold_until, c.plan_version_id
+SELECT c.id, c.line_no, c.level, c.promoter_id, who.display_name, c.base_minor, c.amount_minor, c.taken_back_minor,
+       c.currency, c.state, c.hold_until, c.plan_version_id
   FROM commissions c LEFT JOIN member_profiles who ON who.member_id = c.promoter_id
- WHERE c.order_id = :order ORDER BY c.line_no LIMIT 200
+ WHERE c.order_id = :order ORDER BY c.line_no, c.level LIMIT 200
 """)
 _PROCEEDS = text("""
-SELECT line_no, payee, amount_minor, currency, state, hold_until FROM line_proceeds
+SELECT line_no, payee, amount_minor, taken_back_minor, currency, state, hold_until FROM line_proceeds
  WHERE order_id = :order ORDER BY line_no, payee LIMIT 400
 """)
 _PAYMENTS = text("""
@@ -59,6 +59,20 @@ SELECT r.id, r.amount_minor, r.currency, r.reason, r.state, r.posted_at, r.retur
        who.display_name AS requested_by
   FROM refunds r LEFT JOIN member_profiles who ON who.member_id = r.requested_by
  WHERE r.order_id = :order ORDER BY r.posted_at, r.id LIMIT 50
+""")
+_REFUNDABLE = text("""
+SELECT 0 AS line_no, NULL AS title, 0 AS quantity, shipping_minor AS amount_minor,
+       shipping_refunded_minor AS refunded_minor, 0 AS refunded_quantity
+  FROM orders WHERE id = :order AND shipping_minor > 0
+ UNION ALL
+SELECT line_no, title, quantity, amount_minor, refunded_minor, refunded_quantity
+  FROM order_lines WHERE order_id = :order ORDER BY line_no LIMIT 200
+""")
+_PAYEES = text("""
+SELECT m.id, m.name FROM merchants m JOIN orders o ON o.merchant_id = m.id WHERE o.id = :order
+ UNION ALL
+SELECT who.member_id, who.display_name FROM member_profiles who JOIN orders o
+    ON who.member_id IN (o.credit_promoter_id, o.second_promoter_id) WHERE o.id = :order
 """)
 _HISTORY = text("""
 SELECT e.name, e.occurred_at, e.data, who.display_name
@@ -145,6 +159,16 @@ async def order_payments(connection: AsyncConnection, *, order_id: UUID) -> list
 async def order_refunds(connection: AsyncConnection, *, order_id: UUID) -> list[RowMapping]:
     """Return the refunds of an order."""
     return await rows(connection, _REFUNDS, order=order_id)
+
+
+async def refundable_lines(connection: AsyncConnection, *, order_id: UUID) -> list[RowMapping]:
+    """Return the lines of an order, its shipping as line 0, with what of them was refunded."""
+    return await rows(connection, _REFUNDABLE, order=order_id)
+
+
+async def payees_of(connection: AsyncConnection, *, order_id: UUID) -> dict[UUID, str]:
+    """Return the names of who gets a part of an order."""
+    return {one["id"]: one["name"] for one in await rows(connection, _PAYEES, order=order_id)}
 
 
 async def history(connection: AsyncConnection, *, subject_id: UUID) -> list[RowMapping]:

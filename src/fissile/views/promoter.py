@@ -45,7 +45,7 @@ SELECT sh.id, sh.token, sh.promoter_id, sh.channel, sh.state, sh.version, sh.cre
   ) bought ON true
   LEFT JOIN LATERAL (
     SELECT coalesce(jsonb_object_agg(currency, minor), '{}') AS amounts FROM (
-      SELECT c.currency, sum(c.amount_minor) AS minor FROM commissions c
+      SELECT c.currency, sum(c.amount_minor - c.taken_back_minor) AS minor FROM commissions c
        WHERE c.promoter_id = sh.promoter_id AND c.share_id = sh.id AND c.state <> 'taken_back'
        GROUP BY c.currency) sums
   ) earned ON true
@@ -62,16 +62,19 @@ _MY_SHARES = text(
 )
 _BALANCES = text("""
 SELECT c.currency,
-       coalesce(sum(c.amount_minor) FILTER (WHERE c.state = 'held'), 0)::bigint AS held,
-       coalesce(sum(c.amount_minor) FILTER (WHERE c.state = 'released'), 0)::bigint AS released,
-       coalesce(sum(c.amount_minor) FILTER (WHERE c.state = 'paid'), 0)::bigint AS paid,
-       coalesce(sum(c.amount_minor) FILTER (WHERE c.state = 'taken_back'), 0)::bigint AS taken_back
+       coalesce(sum(c.amount_minor - c.taken_back_minor) FILTER (WHERE c.state = 'held'), 0)::bigint AS held,
+       coalesce(sum(c.amount_minor - c.taken_back_minor) FILTER (WHERE c.state = 'released'), 0)::bigint AS released,
+       coalesce(sum(c.amount_minor - c.taken_back_minor) FILTER (WHERE c.state = 'paid'), 0)::bigint AS paid,
+       coalesce(sum(c.taken_back_minor), 0)::bigint AS taken_back
   FROM commissions c WHERE c.promoter_id = :promoter GROUP BY c.currency ORDER BY c.currency LIMIT 20
 """)
 _EARNINGS = text("""
-SELECT c.id, c.order_id, c.line_no, l.title, l.quantity, c.base_minor, c.amount_minor, c.currency, c.state,
+SELECT c.id, c.order_id, c.line_no, c.level, l.title, l.quantity, c.base_minor, c.amount_minor, c.taken_back_minor,
+       c.currency, c.state,
        c.accrued_at, c.hold_until, c.released_at, c.paid_at, c.taken_back_at, sh.id AS share_id, sh.token,
-       o.credit_rule, o.credit_reason, o.placed_at, plan.scope, plan.version, plan.kind, plan.rate_ppm,
+       o.credit_rule, o.credit_reason, o.placed_at, plan.scope, plan.version,
+       CASE c.level WHEN 1 THEN plan.kind ELSE 'percent' END AS kind,
+       CASE c.level WHEN 1 THEN plan.rate_ppm ELSE plan.second_rate_ppm END AS rate_ppm,
        plan.flat_minor, plan.cap_minor, won.touched_at AS won_at, won.reason AS won_reason
   FROM commissions c
   JOIN order_lines l ON l.order_id = c.order_id AND l.line_no = c.line_no
@@ -84,6 +87,7 @@ SELECT c.id, c.order_id, c.line_no, l.title, l.quantity, c.base_minor, c.amount_
         (SELECT b.accrued_at, b.id FROM commissions b WHERE b.id = CAST(:before AS uuid)))
  ORDER BY c.accrued_at DESC, c.id DESC LIMIT :limit
 """)
+_INVITED = text("SELECT count(*) AS people FROM promoter_inviters WHERE inviter_id = :promoter")
 # The touches of others are told without their names: who they are is not the promoter's business.
 _LOSERS = text("""
 SELECT t.order_id, t.touched_at, t.reason, t.promoter_id = :promoter AS mine,
@@ -157,3 +161,10 @@ async def lost_orders(
 ) -> list[RowMapping]:
     """Return one page of orders where the promoter's touch did not win, newest first, with the reason."""
     return await rows(connection, _LOST, promoter=promoter_id, before=before, limit=limit)
+
+
+async def invited_by(connection: AsyncConnection, *, promoter_id: UUID) -> RowMapping:
+    """Return how many promoters somebody has invited, as ``people``."""
+    found = await row(connection, _INVITED, promoter=promoter_id)
+    assert found is not None, "a count is a row"
+    return found

@@ -14,6 +14,7 @@ from fissile.flows.sign_out import sign_out
 from fissile.flows.sign_up import sign_up
 from fissile.infra.rate_limits import RateLimits
 from fissile.kernel.errors import Refusal
+from fissile.kernel.ids import parse_public_id
 from fissile.web.asker import PageRequest, asker_of, client_of, form_of
 from fissile.web.page import go, page
 from fissile.web.query import word
@@ -127,15 +128,22 @@ async def promote(request: PageRequest) -> Response[Any]:
     asker = asker_of(request)
     if asker.has("promoter"):
         return go("/promoter/products")
-    return page(asker, "account/promote.html")
+    return page(asker, "account/promote.html", invitation=request.query_params.get("from", "")[:60])
 
 
 @post("/promote", status_code=303, opt={"roles": ()})
 async def send_promote(request: PageRequest) -> Response[None]:
     """Become a promoter."""
-    asker = asker_of(request)
+    asker, form = asker_of(request), form_of(request)
     assert asker.member_id is not None, "the page is for signed-in people"
-    await become_promoter(asker.house.db, member_id=asker.member_id, at=asker.at, rng=asker.rng)
+    given = form.get("invitation")
+    await become_promoter(
+        asker.house.db,
+        member_id=asker.member_id,
+        invitation_id=parse_public_id("inv", given) if given else None,
+        at=asker.at,
+        rng=asker.rng,
+    )
     return go("/promoter/products", note="promoter")
 
 

@@ -23,7 +23,9 @@ def earning(plan: PlanVersion | None, *, price: Money) -> Earning | None:
     """Return what one piece at this price earns; None if no plan pays for it."""
     if plan is None:
         return None
-    split = split_line(amount=price, tax=Money(0, price.currency), quantity=1, plan=plan, fee=None, credited=True)
+    split = split_line(
+        amount=price, tax=Money(0, price.currency), quantity=1, plan=plan, fee=None, credited=True, invited=False
+    )
     return Earning(plan, split.commission)
 
 

@@ -62,6 +62,7 @@ async def send_plan(request: PageRequest) -> Response[None]:
         scope_id=scope_id,
         kind=kind,
         rate_ppm=_rate(form.get("rate")) if kind == "percent" else None,
+        further_rates_ppm=[_rate(given) for name in ("second", "third") if (given := form.get(name))],
         flat_minor=parse_major(form.get("flat"), currency=currency).minor if kind == "flat" else None,
         cap_minor=parse_major(form.get("cap"), currency=currency).minor if form.get("cap") else None,
         hold_seconds=form.whole("hold", low=0, high=366 * 86_400) * _HOLD_UNITS.get(form.get("hold_unit"), 1),

@@ -10,10 +10,8 @@ from litestar.params import FromPath
 
 from fissile.flows.cancel_order import cancel_order
 from fissile.flows.complete_order import complete_order
-from fissile.flows.refund_order import refund_order
 from fissile.flows.ship_order import ship_order
 from fissile.kernel.ids import parse_public_id
-from fissile.kernel.money import MINOR_MAX
 from fissile.views import orders as views
 from fissile.web.asker import Asker, PageRequest, asker_of, form_of
 from fissile.web.errors import FieldTooLong, PageNotFound
@@ -23,7 +21,6 @@ from fissile.web.page import go, page
 from fissile.web.query import choice, cursor, cut
 
 _TRACKING_MAX = 100
-_REASON_MAX = 200
 
 
 @get("/operator/orders", opt={"roles": READERS})
@@ -48,7 +45,7 @@ async def order(request: PageRequest, order: FromPath[str]) -> Response[str]:
     """One order: lines and how their money divides, payments, attribution, history, transfers."""
     asker = asker_of(request)
     order_id = parse_public_id("ord", order)
-    found = await _order(asker, order_id=order_id)
+    found = await order_of(asker, order_id=order_id)
     async with asker.house.db.reading() as connection:
         parts: dict[str, Any] = {
             "lines": await views.order_lines(connection, order_id=order_id),
@@ -75,7 +72,7 @@ async def send_ship(request: PageRequest, order: FromPath[str]) -> Response[None
     """Ship an order with its tracking number."""
     asker, form = asker_of(request), form_of(request)
     order_id = parse_public_id("ord", order)
-    await _order(asker, order_id=order_id)
+    await order_of(asker, order_id=order_id)
     tracking = form.get("tracking")
     if len(tracking) > _TRACKING_MAX:
         raise FieldTooLong(most=_TRACKING_MAX)
@@ -88,7 +85,7 @@ async def send_complete(request: PageRequest, order: FromPath[str]) -> Response[
     """Complete a shipped order."""
     asker = asker_of(request)
     order_id = parse_public_id("ord", order)
-    await _order(asker, order_id=order_id)
+    await order_of(asker, order_id=order_id)
     await complete_order(asker.house.db, order_id=order_id, actor=asker.actor, at=asker.at)
     return go(f"/operator/orders/{order}", note="completed")
 
@@ -98,41 +95,9 @@ async def send_cancel(request: PageRequest, order: FromPath[str]) -> Response[No
     """Cancel an order that is not paid."""
     asker = asker_of(request)
     order_id = parse_public_id("ord", order)
-    await _order(asker, order_id=order_id)
+    await order_of(asker, order_id=order_id)
     await cancel_order(asker.house.db, order_id=order_id, actor=asker.actor, at=asker.at, rng=asker.rng)
     return go(f"/operator/orders/{order}", note="cancelled")
-
-
-@get("/operator/orders/{order:str}/refund", opt={"roles": ("operator",)})
-async def refund_page(request: PageRequest, order: FromPath[str]) -> Response[str]:
-    """What a refund would do, before it is confirmed."""
-    asker = asker_of(request)
-    order_id = parse_public_id("ord", order)
-    found = await _order(asker, order_id=order_id)
-    async with asker.house.db.reading() as connection:
-        commissions = await views.order_commissions(connection, order_id=order_id)
-        proceeds = await views.order_proceeds(connection, order_id=order_id)
-    return page(asker, "operator/refund.html", order=found, commissions=commissions, proceeds=proceeds)
-
-
-@post("/operator/orders/{order:str}/refund", status_code=303, opt={"roles": ("operator",)})
-async def send_refund(request: PageRequest, order: FromPath[str]) -> Response[None]:
-    """Refund an order for the amount that was shown."""
-    asker, form = asker_of(request), form_of(request)
-    reason = form.get("reason")
-    if len(reason) > _REASON_MAX:
-        raise FieldTooLong(most=_REASON_MAX)
-    await refund_order(
-        asker.house.db,
-        order_id=parse_public_id("ord", order),
-        amount_minor=form.whole("amount", low=1, high=MINOR_MAX),
-        reason=reason,
-        actor=asker.actor,
-        idempotency_key=form.key,
-        at=asker.at,
-        rng=asker.rng,
-    )
-    return go(f"/operator/orders/{order}", note="refunded")
 
 
 @get("/operator/refunds", opt={"roles": ("operator", "auditor")})
@@ -145,7 +110,7 @@ async def refunds(request: PageRequest) -> Response[str]:
     return page(asker, "operator/refunds.html", refunds=found, more=more)
 
 
-async def _order(asker: Asker, *, order_id: UUID) -> Any:
+async def order_of(asker: Asker, *, order_id: UUID) -> Any:
     """Return the order if it is of a merchant that this person works for."""
     async with asker.house.db.reading() as connection:
         found = await views.order(connection, order_id=order_id)
@@ -161,7 +126,5 @@ HANDLERS = (
     send_ship,
     send_complete,
     send_cancel,
-    refund_page,
-    send_refund,
     refunds,
 )

@@ -43,3 +43,23 @@ class PlanHoldOutOfRange(Refusal):
 
 class PlanChangedMeanwhile(Refusal):
     """Somebody else changed the same plan at this moment: look at it and decide again."""
+
+
+class PlanClockBehind(Refusal):
+    """The version in force began at {since}, but the clock says {now}: versions do not overlap, set the clock right."""
+
+
+class ThirdLevelRefused(Refusal):
+    """
+    A plan pays at most two levels, who sells and who invited them, and a third is refused: pay of an upline from a
+    downline's sales is pyramid selling (禁止传销条例, articles 2 and 7), and three levels, the organiser's own
+    included, may be a crime. Leave the third rate out.
+    """
+
+
+class SecondAboveFirst(Refusal):
+    """The inviter's {second} is more than the promoter's {first}: selling must earn at least what inviting does."""
+
+
+class PlanSumTooLarge(Refusal):
+    """{first} to the promoter, {second} to the inviter and {fee} to the platform are more than the whole: lower one."""

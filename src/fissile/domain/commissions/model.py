@@ -20,7 +20,8 @@ class PlanVersion:
     What sharing earns in a scope, from ``valid_from`` until a newer version of the scope.
 
     ``rate_ppm`` is parts per million of a line (percent), ``flat_minor`` minor units a piece (flat), ``cap_minor``
-    the most for a line (None: no cap), both in the line's currency.
+    the most for a line (None: no cap), both in the line's currency. ``second_rate_ppm`` is parts per million of a line
+    for who invited the promoter (None: the plan pays one level); the cap is for both together.
     """
 
     id: UUID
@@ -29,6 +30,7 @@ class PlanVersion:
     version: int
     kind: str
     rate_ppm: int | None
+    second_rate_ppm: int | None
     flat_minor: int | None
     cap_minor: int | None
     hold_seconds: int

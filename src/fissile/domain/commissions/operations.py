@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Table, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from fissile.domain.commissions.errors import PlanChangedMeanwhile
+from fissile.domain.commissions.errors import PlanChangedMeanwhile, PlanClockBehind
 from fissile.domain.commissions.model import FeeVersion, PlanVersion
 from fissile.domain.commissions.queries import fee_of, plan_of
 from fissile.domain.commissions.tables import commission_plan_versions, fee_plan_versions
@@ -27,6 +27,7 @@ async def add_plan_version(
     scope_id: UUID | None,
     kind: str,
     rate_ppm: int | None,
+    second_rate_ppm: int | None,
     flat_minor: int | None,
     cap_minor: int | None,
     hold_seconds: int,
@@ -38,6 +39,7 @@ async def add_plan_version(
     Write the next version of a scope's plan.
 
     :raises PlanChangedMeanwhile: if another transaction wrote that version first
+    :raises PlanClockBehind: if the version before is valid from later than ``at``
     """
     same = (commission_plan_versions.c.scope == scope) & (
         commission_plan_versions.c.scope_id.is_not_distinct_from(scope_id)
@@ -48,6 +50,7 @@ async def add_plan_version(
         "scope_id": scope_id,
         "kind": kind,
         "rate_ppm": rate_ppm,
+        "second_rate_ppm": second_rate_ppm,
         "flat_minor": flat_minor,
         "cap_minor": cap_minor,
         "hold_seconds": hold_seconds,
@@ -71,6 +74,7 @@ async def add_fee_version(
     Write the next version of a merchant's fee, or of everyone's (None).
 
     :raises PlanChangedMeanwhile: if another transaction wrote that version first
+    :raises PlanClockBehind: if the version before is valid from later than ``at``
     """
     same = fee_plan_versions.c.merchant_id.is_not_distinct_from(merchant_id)
     values = {
@@ -100,6 +104,11 @@ async def bump_plans(connection: AsyncConnection) -> int:
 
 
 async def _add(connection: AsyncConnection, table: Table, same: ColumnElement[bool], values: dict[str, Any]) -> Any:
+    before = (await connection.execute(select(func.max(table.c.valid_from)).where(same))).scalar_one()
+    if before is not None and values["valid_from"] < before:
+        raise PlanClockBehind(
+            since=f"{before:%Y-%m-%d %H:%M:%S} UTC", now=f"{values['valid_from']:%Y-%m-%d %H:%M:%S} UTC"
+        )
     newest = select(func.coalesce(func.max(table.c.version), 0) + 1).where(same).scalar_subquery()
     # Of two that computed the same number, the later waits at the unique index and finds it taken.
     added = await connection.execute(

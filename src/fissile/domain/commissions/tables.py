@@ -15,6 +15,7 @@ commission_plan_versions = Table(
     number("version"),
     words("kind"),
     number("rate_ppm", nullable=True),
+    number("second_rate_ppm", nullable=True),  # of the same base, to who invited the promoter; there is no third level
     number("flat_minor", nullable=True),  # a piece, in the currency of the line
     number("cap_minor", nullable=True),  # a line at most
     number("hold_seconds"),
@@ -27,6 +28,8 @@ commission_plan_versions = Table(
     CheckConstraint("(kind = 'percent') = (rate_ppm IS NOT NULL)", name="percent"),
     CheckConstraint("(kind = 'flat') = (flat_minor IS NOT NULL)", name="flat"),
     CheckConstraint("rate_ppm BETWEEN 0 AND 1000000", name="rate"),
+    CheckConstraint("second_rate_ppm BETWEEN 0 AND 1000000", name="second_rate"),
+    CheckConstraint("rate_ppm + second_rate_ppm <= 1000000", name="sum"),
     CheckConstraint("flat_minor >= 0", name="flat_minor"),
     CheckConstraint("cap_minor >= 0", name="cap"),
     CheckConstraint("hold_seconds >= 0", name="hold"),

@@ -95,3 +95,27 @@ class BadKeyName(Refusal):
 
 class KeyNotFound(Refusal):
     """There is no API key {key}."""
+
+
+class InvitationUnknown(Refusal):
+    """This invitation is none of this shop: ask whoever sent it for the link again, or join without one."""
+
+
+class OwnInvitation(Refusal):
+    """This is your own invitation: send it to somebody else."""
+
+
+class InviterNoPromoter(Refusal):
+    """Only an active promoter can have invited somebody: {member} is none."""
+
+
+class InvitedNoPromoter(Refusal):
+    """Only a promoter can have an inviter: {member} is none."""
+
+
+class InviterSetAlready(Refusal):
+    """Who invited {member} is set already, and set once for all."""
+
+
+class InvitationCycle(Refusal):
+    """{inviter} was invited by {member}, directly or by others: nobody can stand above themselves."""

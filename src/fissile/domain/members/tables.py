@@ -86,3 +86,27 @@ api_keys = Table(
     CheckConstraint(f"role IN ({_ROLE_LIST})", name="role"),
 )
 Index("api_keys_member_id_idx", api_keys.c.member_id, postgresql_where=text("member_id IS NOT NULL"))
+
+promoter_invitations = Table(
+    "promoter_invitations",
+    metadata,
+    uid("id", primary_key=True),
+    uid("promoter_id", ForeignKey("members.id"), unique=True),
+    moment("made_at"),
+    comment="The one invitation of a promoter; its public id is the code in the link.",
+)
+
+promoter_inviters = Table(
+    "promoter_inviters",
+    metadata,
+    uid("member_id", ForeignKey("members.id"), primary_key=True),
+    uid("inviter_id", ForeignKey("members.id")),
+    words("via"),
+    uid("decided_by", nullable=True),  # the operator, where it was not an invitation
+    moment("invited_at"),
+    CheckConstraint("member_id <> inviter_id", name="self"),
+    CheckConstraint("via IN ('invitation', 'operator')", name="via"),
+    CheckConstraint("(via = 'operator') = (decided_by IS NOT NULL)", name="decided"),
+    comment="Who invited a promoter: set once, append-only; a trigger refuses cycles.",
+)
+Index("promoter_inviters_inviter_id_idx", promoter_inviters.c.inviter_id)  # whom a promoter has invited

@@ -43,6 +43,7 @@ CREATE TABLE commission_plan_versions (
 	version BIGINT NOT NULL, 
 	kind TEXT COLLATE "C" NOT NULL, 
 	rate_ppm BIGINT, 
+	second_rate_ppm BIGINT, 
 	flat_minor BIGINT, 
 	cap_minor BIGINT, 
 	hold_seconds BIGINT NOT NULL, 
@@ -56,6 +57,8 @@ CREATE TABLE commission_plan_versions (
 	CONSTRAINT commission_plan_versions_percent_check CHECK ((kind = 'percent') = (rate_ppm IS NOT NULL)), 
 	CONSTRAINT commission_plan_versions_flat_check CHECK ((kind = 'flat') = (flat_minor IS NOT NULL)), 
 	CONSTRAINT commission_plan_versions_rate_check CHECK (rate_ppm BETWEEN 0 AND 1000000), 
+	CONSTRAINT commission_plan_versions_second_rate_check CHECK (second_rate_ppm BETWEEN 0 AND 1000000), 
+	CONSTRAINT commission_plan_versions_sum_check CHECK (rate_ppm + second_rate_ppm <= 1000000), 
 	CONSTRAINT commission_plan_versions_flat_minor_check CHECK (flat_minor >= 0), 
 	CONSTRAINT commission_plan_versions_cap_check CHECK (cap_minor >= 0), 
 	CONSTRAINT commission_plan_versions_hold_check CHECK (hold_seconds >= 0), 
@@ -521,6 +524,35 @@ CREATE INDEX products_search_idx ON products USING gin (search);
 -- next statement
 CREATE INDEX products_sort_key_idx ON products (sort_key, id) WHERE state = 'listed';
 -- next statement
+CREATE TABLE promoter_invitations (
+	id UUID NOT NULL, 
+	promoter_id UUID NOT NULL, 
+	made_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT promoter_invitations_pkey PRIMARY KEY (id), 
+	CONSTRAINT promoter_invitations_promoter_id_key UNIQUE (promoter_id), 
+	CONSTRAINT promoter_invitations_promoter_id_fkey FOREIGN KEY(promoter_id) REFERENCES members (id)
+);
+-- next statement
+COMMENT ON TABLE promoter_invitations IS 'The one invitation of a promoter; its public id is the code in the link.';
+-- next statement
+CREATE TABLE promoter_inviters (
+	member_id UUID NOT NULL, 
+	inviter_id UUID NOT NULL, 
+	via TEXT COLLATE "C" NOT NULL, 
+	decided_by UUID, 
+	invited_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT promoter_inviters_pkey PRIMARY KEY (member_id), 
+	CONSTRAINT promoter_inviters_self_check CHECK (member_id <> inviter_id), 
+	CONSTRAINT promoter_inviters_via_check CHECK (via IN ('invitation', 'operator')), 
+	CONSTRAINT promoter_inviters_decided_check CHECK ((via = 'operator') = (decided_by IS NOT NULL)), 
+	CONSTRAINT promoter_inviters_member_id_fkey FOREIGN KEY(member_id) REFERENCES members (id), 
+	CONSTRAINT promoter_inviters_inviter_id_fkey FOREIGN KEY(inviter_id) REFERENCES members (id)
+);
+-- next statement
+CREATE INDEX promoter_inviters_inviter_id_idx ON promoter_inviters (inviter_id);
+-- next statement
+COMMENT ON TABLE promoter_inviters IS 'Who invited a promoter: set once, append-only; a trigger refuses cycles.';
+-- next statement
 CREATE TABLE refunds (
 	id UUID NOT NULL, 
 	order_id UUID NOT NULL, 
@@ -829,6 +861,23 @@ BEGIN
   RETURN v_posted;
 END $$;
 -- next statement
+-- Nobody may be above themselves in the tree of invitations. Of two that would close a cycle together, the second waits
+-- for the first to commit and then sees it: each statement of the function has a snapshot of its own.
+CREATE FUNCTION refuse_invitation_cycles() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  v_above uuid := NEW.inviter_id;
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtext('promoter_inviters'));
+  WHILE v_above IS NOT NULL LOOP
+    IF v_above = NEW.member_id THEN
+      RAISE EXCEPTION 'member % would be above themselves in the tree of invitations', NEW.member_id
+        USING ERRCODE = 'FS423';
+    END IF;
+    SELECT inviter_id INTO v_above FROM promoter_inviters WHERE member_id = v_above;
+  END LOOP;
+  RETURN NEW;
+END $$;
+-- next statement
 -- Record opens of shares: a visit once per visitor and window, the last moment of it as the touch.
 -- An open that is not later than the last one is already counted, so a set may be sent again.
 -- Returns one outcome an item, in order: recorded, repeated, or stale (the share has changed: decide once more).
@@ -899,6 +948,7 @@ DECLARE
   s_version bigint[];
   s_taken bigint[];
   v_at int[];           -- of each line: where its SKU stands in s_…
+  v_second uuid[];      -- who invited each credited promoter; nobody, if it is the buyer
   v_plans bigint;
   v_missing text;
   v_last int;           -- the last line of the item that was taken
@@ -922,6 +972,9 @@ BEGIN
             FROM unnest(p_scope, p_key, p_hash) WITH ORDINALITY AS x (scope, key, hash, n)) item
     LEFT JOIN orders o ON o.idempotency_scope = item.scope AND o.idempotency_key = item.key
     LEFT JOIN kept_answers a ON a.scope = item.scope AND a.key = item.key;
+  SELECT array_agg(NULLIF(i.inviter_id, x.member) ORDER BY x.n) INTO v_second
+    FROM unnest(p_credit_promoter, p_member) WITH ORDINALITY AS x (promoter, member, n)
+    LEFT JOIN promoter_inviters i ON i.member_id = x.promoter;
   v_plans := coalesce((SELECT version FROM reference_versions WHERE name = 'plans'), 0);
 
   -- What foreign keys would check row by row.
@@ -959,7 +1012,7 @@ BEGIN
         v_outcome[i] := v_outcome[k];
         v_detail[i] := v_detail[k];
       END IF;
-    ELSIF p_plans[i] <> v_plans OR v_first[i] < i THEN
+    ELSIF p_plans[i] <> v_plans OR v_first[i] < i OR p_second[i] IS DISTINCT FROM v_second[i] THEN
       v_outcome[i] := 'stale';
     ELSE
       v_outcome[i] := 'placed';
@@ -1207,11 +1260,15 @@ CREATE TRIGGER ledger_transfers_append_only BEFORE UPDATE OR DELETE OR TRUNCATE 
 -- next statement
 CREATE TRIGGER order_touches_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON order_touches FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 -- next statement
+CREATE TRIGGER promoter_inviters_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON promoter_inviters FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+-- next statement
 CREATE TRIGGER refund_lines_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON refund_lines FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 -- next statement
 CREATE TRIGGER refund_parts_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON refund_parts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 -- next statement
 CREATE TRIGGER stock_movements_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON stock_movements FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+-- next statement
+CREATE TRIGGER promoter_inviters_no_cycles BEFORE INSERT ON promoter_inviters FOR EACH ROW EXECUTE FUNCTION refuse_invitation_cycles();
 -- next statement
 GRANT USAGE ON SCHEMA public TO fissile_app;
 -- next statement
@@ -1219,4 +1276,4 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO fissile_a
 -- next statement
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO fissile_app;
 -- next statement
-REVOKE UPDATE, DELETE ON audit_log, events, ledger_transfers, order_touches, refund_lines, refund_parts, stock_movements FROM fissile_app;
+REVOKE UPDATE, DELETE ON audit_log, events, ledger_transfers, order_touches, promoter_inviters, refund_lines, refund_parts, stock_movements FROM fissile_app;
