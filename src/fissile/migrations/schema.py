@@ -29,6 +29,7 @@ FUNCTIONS = (
     "domain/ledger/post_transfers_v1.sql",
     "flows/record_visits_v1.sql",
     "flows/place_orders_v1.sql",
+    "flows/bind_buyers_v1.sql",
     "flows/settle_payments_v1.sql",
 )
 
