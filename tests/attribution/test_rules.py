@@ -426,19 +426,20 @@ class TestPolicies:
         )
 
 
-class TestCheckPolicy:
-    fine: dict[str, Any] = {
-        "merchant_id": None,
-        "model": "last_touch",
-        "window_days": 15,
-        "level": "shop",
-        "binding": "off",
-        "state": "open",
-    }
+_FINE: dict[str, Any] = {
+    "merchant_id": None,
+    "model": "last_touch",
+    "window_days": 15,
+    "level": "shop",
+    "binding": "off",
+    "state": "open",
+}
 
+
+class TestCheckPolicy:
     @pytest.mark.parametrize("days", [1, 365])
     def test_takes_windows_of_a_day_to_a_year(self, days: int) -> None:
-        check_policy(**(self.fine | {"window_days": days}))
+        check_policy(**(_FINE | {"window_days": days}))
 
     @pytest.mark.parametrize(
         ("changes", "refusal"),
@@ -455,4 +456,4 @@ class TestCheckPolicy:
     )
     def test_refuses_what_is_none(self, changes: dict[str, Any], refusal: type[Exception]) -> None:
         with pytest.raises(refusal):
-            check_policy(**(self.fine | changes))
+            check_policy(**(_FINE | changes))

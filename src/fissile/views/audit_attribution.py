@@ -12,8 +12,9 @@ _DECIDED = f"""
            o.credit_rule, o.credit_reason, o.credit_policy_id, o.credit_binding_id, o.credit_unkept,
            v.id AS policy_id, v.merchant_id AS policy_merchant_id, v.state AS policy_state,
            coalesce(v.version, 0) AS version, coalesce(v.model, '{BUILT_IN.model}') AS model,
-           coalesce(v.window_days, {BUILT_IN.window_days}) AS window_days, coalesce(v.level, '{BUILT_IN.level}') AS level,
-           coalesce(v.binding, '{BUILT_IN.binding}') AS binding, coalesce(v.self_purchase, false) AS self_purchase
+           coalesce(v.window_days, {BUILT_IN.window_days}) AS window_days,
+           coalesce(v.level, '{BUILT_IN.level}') AS level, coalesce(v.binding, '{BUILT_IN.binding}') AS binding,
+           coalesce(v.self_purchase, false) AS self_purchase
       FROM orders o LEFT JOIN attribution_policy_versions v ON v.id = o.credit_policy_id
   )
 """
@@ -145,7 +146,8 @@ SELECT 'attribution_policy_versions', id::text, format('it is version %s, but nu
           FROM attribution_policy_versions) numbered
  WHERE version <> place
 UNION ALL
-SELECT 'reference_versions', 'attribution', format('its version is %s, %s policies were made', max(r.version), count(v.id))
+SELECT 'reference_versions', 'attribution',
+       format('its version is %s, %s policies were made', max(r.version), count(v.id))
   FROM attribution_policy_versions v
   FULL JOIN (SELECT version FROM reference_versions WHERE name = 'attribution') r ON true
 HAVING coalesce(max(r.version), 0) <> count(v.id)

@@ -32,7 +32,9 @@ from fissile.infra.secrets import secret_named
 from fissile.kernel.errors import Refusal
 from fissile.web import (
     account,
+    attribution,
     checkout,
+    manage_attribution,
     manage_catalogue,
     manage_import,
     manage_money,
@@ -77,6 +79,7 @@ def create_app(house: House) -> Litestar:
             *orders.HANDLERS,
             *account.HANDLERS,
             *promoter.HANDLERS,
+            *attribution.HANDLERS,
             *sandbox.HANDLERS,
             *refusals.HANDLERS,
             *overview.HANDLERS,
@@ -85,6 +88,7 @@ def create_app(house: House) -> Litestar:
             *manage_orders.HANDLERS,
             *manage_money.HANDLERS,
             *manage_people.HANDLERS,
+            *manage_attribution.HANDLERS,
             nothing_here,
         ],
         before_request=gate,

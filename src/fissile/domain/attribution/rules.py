@@ -42,6 +42,7 @@ def credit(
     basket: Basket,
     binding: BuyerBinding | None = None,
     code: PromoterCode | None = None,
+    kept_max: int = TOUCHES_KEPT,
 ) -> Credit:
     """
     Return who gets the credit for an order, by this precedence: a promoter's code; a binding, where the policy puts
@@ -85,8 +86,8 @@ def credit(
             policy=policy,
             reason="no_valid_touch" if refused else "no_touch",
             binding=None,
-            touches=tuple(refused[:TOUCHES_KEPT]),
-            unkept=Counter(one.reason for one in refused[TOUCHES_KEPT:]),
+            touches=tuple(refused[:kept_max]),
+            unkept=Counter(one.reason for one in refused[kept_max:]),
         )
     judged += refused
     return Credit(
@@ -95,8 +96,8 @@ def credit(
         policy=policy,
         reason=reason,
         binding=binding if reason == "binding" else None,
-        touches=tuple(judged[:TOUCHES_KEPT]),
-        unkept=Counter(one.reason for one in judged[TOUCHES_KEPT:]),
+        touches=tuple(judged[:kept_max]),
+        unkept=Counter(one.reason for one in judged[kept_max:]),
     )
 
 

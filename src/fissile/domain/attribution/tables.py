@@ -47,7 +47,7 @@ order_touches = Table(
     words("reason"),
     CheckConstraint("outcome IN ('won', 'lost')", name="outcome"),
     CheckConstraint("(outcome = 'won') = (reason IN ('last_touch', 'first_touch'))", name="reason"),
-    comment="Written once, with the order; append-only. The nearest to winning; orders.credit_unkept counts the others.",
+    comment="Written once, with the order; append-only. orders.credit_unkept counts those that were too many.",
 )
 # At most one winner.
 Index(

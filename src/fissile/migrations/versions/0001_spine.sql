@@ -259,7 +259,7 @@ CREATE INDEX order_touches_promoter_id_idx ON order_touches (promoter_id);
 -- next statement
 CREATE UNIQUE INDEX order_touches_winner_key ON order_touches (order_id) WHERE outcome = 'won';
 -- next statement
-COMMENT ON TABLE order_touches IS 'Written once, with the order; append-only. The nearest to winning; orders.credit_unkept counts the others.';
+COMMENT ON TABLE order_touches IS 'Written once, with the order; append-only. orders.credit_unkept counts those that were too many.';
 -- next statement
 CREATE TABLE orders (
 	id UUID NOT NULL, 
