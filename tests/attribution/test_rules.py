@@ -33,7 +33,7 @@ from fissile.domain.attribution.model import (
     PromoterCode,
     Touch,
 )
-from fissile.domain.attribution.rules import TOUCHES_KEPT, check_policy, credit
+from fissile.domain.attribution.rules import TOUCHES_KEPT, check_policy, credit, holds_between
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ANNA, BEN, CLEO = UUID(int=1), UUID(int=2), UUID(int=3)
@@ -390,6 +390,22 @@ class TestForAnyTouches:
         if counted:
             assert counted == sorted(counted, reverse=policy.model == "last_touch")
             assert counted[0][1] == decided.share_id
+
+    @given(_TOUCHES, _POLICIES, st.integers(-3600 * 24 * 16, 3600 * 24 * 16))
+    def test_between_two_ends_of_the_window_the_moment_does_not_matter(
+        self, touches: list[Touch], policy: PolicyVersion, seconds: int
+    ) -> None:
+        basket = Basket(merchant_id=HILL, product_ids=frozenset({TEA}), buyer_id=None, at=AT)
+        after, until = holds_between(touches, policy=policy, at=AT)
+        moments = [AT + timedelta(seconds=seconds)]
+        moments += [] if after is None else [after, after + timedelta(microseconds=1)]
+        moments += [] if until is None else [until]
+
+        for at in moments:
+            if (after is None or after < at) and (until is None or at <= until):
+                assert credit(touches=touches, policy=policy, basket=replace(basket, at=at)) == credit(
+                    touches=touches, policy=policy, basket=basket
+                )
 
     @given(_TOUCHES, _BUYERS)
     def test_nobody_earns_on_what_they_buy_themselves(self, touches: list[Touch], buyer: UUID | None) -> None:

@@ -192,8 +192,8 @@ class TestTouches:
 
         await shop.order(visitor_id=visitor)
 
-        assert await shop.rows("SELECT count(*), min(outcome) FROM order_touches") == [(50, "lost")]
-        assert await shop.rows("SELECT credit_unkept FROM orders") == [({"earlier_touch": 10},)]
+        assert await shop.rows("SELECT count(*), min(outcome) FROM order_touches") == [(20, "lost")]
+        assert await shop.rows("SELECT credit_unkept FROM orders") == [({"earlier_touch": 40},)]
         assert (await run_audit(shop.house.db)).findings == ()
 
 

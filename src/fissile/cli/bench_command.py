@@ -42,6 +42,13 @@ def crowd(seconds: float, rounds: int) -> None:
     _print("crowd", seconds=seconds, rounds=rounds)
 
 
+@bench.command()
+@_SECONDS
+def attribution(seconds: float) -> None:
+    """Orders of one buyer with the links of 2,000 promoters, beside the same buyer with one."""
+    _print("attribution", seconds=seconds)
+
+
 def _print(name: str, **arguments: Any) -> None:
     # Imported when it is called: the others' parts are not needed.
     measure = importlib.import_module(f"fissile.bench.{name}").measure

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Generic, TypeVar
 from uuid import UUID
 
 import asyncpg
 import structlog
 
-from fissile.domain.attribution.model import BuyerBinding, Policies, Touch
+from fissile.domain.attribution.model import BuyerBinding, Credit, Policies, Touch
 from fissile.domain.attribution.queries import TouchKey, bindings_of, load_policies, touches_of
 from fissile.domain.catalogue.model import Offer, ProductView
 from fissile.domain.catalogue.queries import offers, product_page, sku_by_code
@@ -38,6 +39,8 @@ CACHE_SECONDS = 5.0
 CACHE_MAX = 100_000
 
 Wanted = tuple[tuple[UUID, int], ...]  # SKUs with their quantities
+CreditKey = tuple[UUID, frozenset[UUID], UUID | None]  # merchant, products, buyer
+DecidedCredit = tuple[datetime | None, datetime | None, Credit]  # holds after, up to, and what was decided
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -112,6 +115,8 @@ class House:
         self.secrets: Cache[str, str] = Cache(self._load_secret)
         # Decisions that follow from the caches alone: a quote from its offers, a division of money from the plans too.
         self.quotes: Derived[Wanted, Quote] = Derived()
+        # … and the credit by many touches; few are kept, for each holds all the touches it was made from.
+        self.credits: Derived[CreditKey, DecidedCredit] = Derived(kept_max=64)
         self.splits: Derived[tuple[Wanted, bool], tuple[ItemLine, ...]] = Derived()
         self._parts = (
             self.visits,

@@ -13,7 +13,7 @@ import asyncpg
 
 from fissile.domain.attribution.model import Basket, BuyerBinding, Credit, Policies, PolicyVersion, Touch
 from fissile.domain.attribution.queries import TouchKey
-from fissile.domain.attribution.rules import credit
+from fissile.domain.attribution.rules import credit, holds_between
 from fissile.domain.catalogue.model import Offer
 from fissile.domain.commissions.model import LineSplit, Plans
 from fissile.domain.commissions.rules import split_line
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from fissile.flows.house import House
 
 _TRIES = 4
+_MANY_TOUCHES = 50
 
 _TYPES = (
     "uuid text text bytea uuid uuid uuid uuid text bigint bigint uuid uuid uuid text text timestamptz timestamptz "
@@ -177,7 +178,8 @@ async def place_order(
             raise
         policies, policies_version = await house.policies.get("policies") or (Policies(), 0)
         policy = policies.policy_for(quoted.merchant_id)
-        decided = credit(
+        decided = _credit(
+            house,
             touches=touches,
             policy=policy,
             basket=_basket(quoted, buyer_id=member_id, at=at),
@@ -231,14 +233,14 @@ async def _submit(house: House, item: OrderItem) -> OrderAnswer:
 
 
 async def _touches(house: House, *, share_token: str | None, key: TouchKey, new: bool, at: datetime) -> list[Touch]:
-    touches = [] if new and key.member_id is None else list(await house.touches.get(key) or ())
+    touches: list[Touch] = [] if new and key.member_id is None else await house.touches.get(key) or []
     if share_token is not None:
         share = await house.shares.get(share_token)
         if share is None:
             raise (
                 ShareUnknown(given=share_token[:40]) if is_sound(share_token) else CodeMistyped(given=share_token[:40])
             )
-        touches.append(_given_touch(share, at=at))
+        return [*touches, _given_touch(share, at=at)]
     return touches
 
 
@@ -260,6 +262,27 @@ def _given_touch(share: Share, *, at: datetime) -> Touch:
         open=is_open,
         promoter_open=share.promoter_open,
     )
+
+
+def _credit(
+    house: House, *, touches: list[Touch], policy: PolicyVersion, basket: Basket, binding: BuyerBinding | None
+) -> Credit:
+    """
+    Decide the credit; of many touches that were read at once for several orders of one buyer, once for all of them.
+
+    The moments of such orders differ, so what was decided is used only where the window judges all touches alike.
+    """
+    decide = partial(credit, touches=touches, policy=policy, basket=basket, binding=binding)
+    if len(touches) < _MANY_TOUCHES:
+        return decide()
+    after, until, decided = house.credits.get(
+        (basket.merchant_id, basket.product_ids, basket.buyer_id),
+        (touches, policy, binding),
+        lambda: (*holds_between(touches, policy=policy, at=basket.at), decide()),
+    )
+    if (after is None or after < basket.at) and (until is None or basket.at <= until):
+        return decided
+    return decide()
 
 
 async def _binding(house: House, *, policy: PolicyVersion, member_id: UUID | None) -> BuyerBinding | None:

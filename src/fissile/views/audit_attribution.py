@@ -21,7 +21,7 @@ _DECIDED = f"""
 # Reasons of touches that counted, whether they decided or not.
 _COUNTED = "('last_touch', 'first_touch', 'earlier_touch', 'later_touch', 'code_first', 'binding_first')"
 
-_KEPT_MAX = 50
+_KEPT_MAX = 20
 
 _CREDIT = (
     Rule(

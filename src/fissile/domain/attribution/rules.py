@@ -31,7 +31,7 @@ from fissile.domain.attribution.model import (
     TouchReason,
 )
 
-TOUCHES_KEPT = 50  # stored with an order; every touch is judged, the others are counted by reason
+TOUCHES_KEPT = 20  # stored with an order; every touch is judged, the others are counted by reason
 WINDOW_DAYS_MAX = 365
 
 
@@ -98,6 +98,20 @@ def credit(
         binding=binding if reason == "binding" else None,
         touches=tuple(judged[:kept_max]),
         unkept=Counter(one.reason for one in judged[kept_max:]),
+    )
+
+
+def holds_between(
+    touches: Iterable[Touch], *, policy: PolicyVersion, at: datetime
+) -> tuple[datetime | None, datetime | None]:
+    """
+    Return between which moments of an order the credit by these touches is the same as ``at``: after the first, up
+    to the second with it; None where there is no such end. Only the window's beginning depends on the moment.
+    """
+    moments = {moment + policy.window for touch in touches for moment in (touch.touched_at, touch.first_at)}
+    return (
+        max((one for one in moments if one < at), default=None),
+        min((one for one in moments if one >= at), default=None),
     )
 
 
