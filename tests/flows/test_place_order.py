@@ -245,7 +245,7 @@ class TestCredit:
             (other.member_id, "won", "last_touch"),
         ]
         assert await shop.rows("SELECT credit_promoter_id, credit_rule FROM orders") == [
-            (other.member_id, "last-touch@1 15d")
+            (other.member_id, "last-touch@0 15d shop")
         ]
 
     async def test_a_share_given_with_the_order_counts(self, shop: Shop) -> None:
@@ -361,6 +361,10 @@ class TestTheFunctionAgainstAPlainModel:
             placed_at=shop.at,
             reserved_until=shop.at + timedelta(minutes=15),
             plans_version=plans,
+            credit_policy_id=None,
+            credit_binding_id=None,
+            credit_unkept=None,
+            policies_version=0,
         )
         version = 1 if current else 0
         line = ItemLine(1, shop.skus[sku], sku, quantity, 100, 0, 0, version, None, 0, None, 0, 0, 0)

@@ -11,6 +11,7 @@ import asyncpg
 from fissile.cli.audit_command import as_json, as_text
 from fissile.flows.approve_payout import approve_payout
 from fissile.flows.cancel_order import cancel_order
+from fissile.flows.change_attribution import change_attribution
 from fissile.flows.complete_order import complete_order
 from fissile.flows.confirm_refund import confirm_refund
 from fissile.flows.expire_orders import expire_orders
@@ -26,6 +27,19 @@ async def a_busy_month(shop: Shop) -> None:
     """Something of everything: every table has rows, and rows in most of their states."""
     db, rng = shop.db, shop.rng
     visitor = new_id(at=shop.at, rng=rng)
+    await change_attribution(
+        db,
+        merchant_id=None,
+        model="last_touch",
+        window_days=15,
+        level="shop",
+        binding="after",
+        self_purchase=False,
+        actor=shop.operator,
+        at=shop.at,
+        rng=rng,
+    )
+    shop.house.forget()
     for minute in (0, 1):
         await record_visit(
             shop.house,
@@ -122,6 +136,17 @@ _CHANGES = [
     ("orders", "id", "second_promoter_id = merchant_id"),
     ("promoter_inviters", "member_id", "inviter_id = gen_random_uuid()"),
     ("promoter_invitations", "promoter_id", "id = gen_random_uuid()"),
+    ("orders", "id", "credit_rule = 'last-touch@1 30d shop binding-after'"),
+    ("orders", "id", "credit_policy_id = NULL"),
+    ("orders", "id", "credit_reason = 'first_touch'"),
+    ("orders", "id", "credit_unkept = '{\"earlier_touch\": 3}'"),
+    ("order_touches", "order_id || '/' || share_id", "reason = 'first_touch'"),
+    ("attribution_policy_versions", "id", "version = 2"),
+    ("attribution_policy_versions", "id", "window_days = 16"),
+    ("attribution_policy_versions", "id", "made_by = gen_random_uuid()"),
+    ("buyer_bindings", "order_id", "promoter_id = gen_random_uuid()"),
+    ("buyer_bindings", "order_id", "bound_at = bound_at - interval '1 second'"),
+    ("buyer_bindings", "order_id", "ended_at = bound_at, end_reason = 'gone'"),
     ("visits", "share_id || '/' || visitor_id || '/' || window_no", "opens = opens + 1"),
     ("visits", "share_id || '/' || visitor_id || '/' || window_no", "last_at = last_at + interval '1 second'"),
     ("shares", "id", "state = 'revoked'"),
@@ -173,6 +198,8 @@ _EVENTS = [
         "visits",
         "(subject_id || '/' || (data->>'visitor') || '/' || (data->>'window'))",
     ),
+    ("attribution.changed", "attribution_policy_versions", "subject_id"),
+    ("binding.made", "buyer_bindings", "subject_id"),
     ("ledger.posted", "ledger_transfers", "(data->'transfers'->0->>0)"),
 ]
 # Constraints that some of these changes would meet first.

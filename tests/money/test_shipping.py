@@ -41,11 +41,15 @@ async def placed(shop: Shop, *, shipping: int, tax: int) -> PlacedOrder:
         credit_share_id=shop.share.id,
         credit_promoter_id=shop.promoter.member_id,
         second_promoter_id=None,
-        credit_rule="last-touch@1 15d",
+        credit_rule="last-touch@0 15d shop",
         credit_reason="last_touch",
         placed_at=shop.at,
         reserved_until=shop.at + timedelta(minutes=15),
         plans_version=version,
+        credit_policy_id=None,
+        credit_binding_id=None,
+        credit_unkept=None,
+        policies_version=0,
     )
     line = ItemLine(
         1,

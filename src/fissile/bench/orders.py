@@ -18,7 +18,7 @@ from fissile.bench.bare import bare_limit
 from fissile.bench.ground import HOT, Ground, audit_of, bench_ground
 from fissile.bench.load import LoadResult, request_bytes, run_load
 from fissile.bench.report import peak_mb, report
-from fissile.domain.attribution.model import Touch
+from fissile.domain.attribution.model import Basket, Policies, Touch
 from fissile.domain.attribution.rules import credit
 from fissile.domain.orders.rules import quote, request_hash
 from fissile.flows.house import House
@@ -133,9 +133,13 @@ async def _item(house: House, ground: Ground, *, shared: bool) -> OrderItem:
     assert plans is not None, "the ground has a plan"
     token = _CHANCE.choice(ground.tokens)
     share = await house.shares.get(token) if shared else None
-    touches = [Touch(share.id, share.promoter_id, at)] if share else []
+    touches = [Touch(share.id, share.promoter_id, at, at)] if share else []
     quoted = quote(wanted=wanted, offers=offers)
-    decided = credit(touches=touches, rule=house.rule, buyer_id=None, at=at)
+    policies, policies_version = await house.policies.get("policies") or (Policies(), 0)
+    policy = policies.policy_for(quoted.merchant_id)
+    products = frozenset(line.product_id for line in quoted.lines)
+    basket = Basket(merchant_id=quoted.merchant_id, product_ids=products, buyer_id=None, at=at)
+    decided = credit(touches=touches, policy=policy, basket=basket)
     head = ItemHead(
         id=new_id(at=at, rng=_CHANCE),
         scope="anybody",
@@ -151,11 +155,15 @@ async def _item(house: House, ground: Ground, *, shared: bool) -> OrderItem:
         credit_share_id=share.id if share else None,
         credit_promoter_id=share.promoter_id if share else None,
         second_promoter_id=None,
-        credit_rule=decided.rule,
+        credit_rule=policy.name,
         credit_reason=decided.reason,
         placed_at=at,
         reserved_until=at + timedelta(seconds=house.settings.reservation_seconds),
         plans_version=plans[1],
+        credit_policy_id=policy.id,
+        credit_binding_id=None,
+        credit_unkept=None,
+        policies_version=policies_version,
     )
     lines = item_lines(quoted=quoted, offers=offers, plans=plans[0], credited=share is not None)
     return OrderItem(head, lines, item_touches(decided), None)

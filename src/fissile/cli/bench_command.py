@@ -57,6 +57,13 @@ def ledger(seconds: float) -> None:
     _print("ledger", seconds=seconds)
 
 
+@bench.command()
+@_SECONDS
+def attribution(seconds: float) -> None:
+    """Orders of one buyer with the links of 2,000 promoters, beside the same buyer with one."""
+    _print("attribution", seconds=seconds)
+
+
 def _print(name: str, **arguments: Any) -> None:
     # Imported when it is called: the others' parts are not needed.
     measure = importlib.import_module(f"fissile.bench.{name}").measure

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime
 from typing import Generic, TypeVar
 from uuid import UUID
 
 import asyncpg
 import structlog
 
-from fissile.domain.attribution.model import Rule, Touch
-from fissile.domain.attribution.queries import TouchKey, touches_of
+from fissile.domain.attribution.model import BuyerBinding, Credit, Policies, Touch
+from fissile.domain.attribution.queries import TouchKey, bindings_of, load_policies, touches_of
 from fissile.domain.catalogue.model import Offer, ProductView
 from fissile.domain.catalogue.queries import offers, product_page, sku_by_code
 from fissile.domain.commissions.model import Plans
@@ -35,11 +35,13 @@ from fissile.infra.settings import Settings
 
 _log = structlog.get_logger()
 
-CHANNELS = ("fissile_catalogue", "fissile_plans", "fissile_shares")
+CHANNELS = ("fissile_attribution", "fissile_catalogue", "fissile_plans", "fissile_shares")
 CACHE_SECONDS = 5.0
 CACHE_MAX = 100_000
 
 Wanted = tuple[tuple[UUID, int], ...]  # SKUs with their quantities
+CreditKey = tuple[UUID, frozenset[UUID], UUID | None]  # merchant, products, buyer
+DecidedCredit = tuple[datetime | None, datetime | None, Credit]  # holds after, up to, and what was decided
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -93,7 +95,6 @@ class House:
         self.db = db
         self.settings = settings
         self.secure = settings.base_url.startswith("https://")
-        self.rule = Rule(window=timedelta(days=settings.attribution_window_days))
         limit = settings.queue_max
         self.visits: Batcher[VisitItem, str] = Batcher("visits", self._fast, self._record_visits, queue_max=limit)
         self.orders: Batcher[OrderItem, OrderAnswer] = Batcher("orders", self._fast, place_orders, queue_max=limit)
@@ -101,6 +102,7 @@ class House:
             "payments", self._fast, settle_payments, queue_max=limit
         )
         self.touches: Coalesced[TouchKey, list[Touch]] = Coalesced(self._fast, touches_of, "touches", queue_max=limit)
+        self.bindings: Coalesced[UUID, BuyerBinding] = Coalesced(self._fast, bindings_of, "bindings", queue_max=limit)
         self.payables: Coalesced[UUID, PayableOrder] = Coalesced(
             self._fast, payable_orders, "payables", queue_max=limit
         )
@@ -110,17 +112,21 @@ class House:
         self.products: Cache[UUID, ProductView] = Cache(self._load_product)
         self.sku_ids: Cache[str, UUID] = Cache(self._load_sku_id)
         self.plans: Cache[str, tuple[Plans, int]] = Cache(self._load_plans)
+        self.policies: Cache[str, tuple[Policies, int]] = Cache(self._load_policies)
         self.secrets: Cache[str, str] = Cache(self._load_secret)
         self._inviters_read: Coalesced[UUID, Inviter] = Coalesced(self._fast, inviters_of, "inviters", queue_max=limit)
         self.inviters: Cache[UUID, Inviter] = Cache(self._inviters_read.get)
         # Decisions that follow from the caches alone: a quote from its offers, a division of money from the plans too.
         self.quotes: Derived[Wanted, Quote] = Derived()
+        # … and the credit by many touches; few are kept, for each holds all the touches it was made from.
+        self.credits: Derived[CreditKey, DecidedCredit] = Derived(kept_max=64)
         self.splits: Derived[tuple[Wanted, bool, bool], tuple[ItemLine, ...]] = Derived()
         self._parts = (
             self.visits,
             self.orders,
             self.payments,
             self.touches,
+            self.bindings,
             self.payables,
             self._shares_read,
             self._inviters_read,
@@ -149,6 +155,7 @@ class House:
         self.sku_ids.drop()
         self.plans.drop()
         self.inviters.drop()
+        self.policies.drop()
 
     async def _fast(self) -> asyncpg.Connection:
         connection = await self.db.raw()
@@ -174,6 +181,10 @@ class House:
     async def _load_plans(self, _: str) -> tuple[Plans, int]:
         async with self.db.reading() as connection:
             return await load_plans(connection)
+
+    async def _load_policies(self, _: str) -> tuple[Policies, int]:
+        async with self.db.reading() as connection:
+            return await load_policies(connection)
 
     async def _load_secret(self, name: str) -> str | None:
         async with self.db.reading() as connection:

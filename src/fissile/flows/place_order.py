@@ -11,9 +11,9 @@ from uuid import UUID
 
 import asyncpg
 
-from fissile.domain.attribution.model import Credit, Touch
+from fissile.domain.attribution.model import Basket, BuyerBinding, Credit, Policies, PolicyVersion, Touch
 from fissile.domain.attribution.queries import TouchKey
-from fissile.domain.attribution.rules import credit
+from fissile.domain.attribution.rules import credit, holds_between
 from fissile.domain.catalogue.model import Offer
 from fissile.domain.commissions.model import LineSplit, Plans
 from fissile.domain.commissions.rules import split_line
@@ -27,6 +27,7 @@ from fissile.domain.orders.model import Contact, OrderState, PlacedOrder, Quote
 from fissile.domain.orders.queries import order_by_key
 from fissile.domain.orders.rules import quote, request_hash, wanted_quantities
 from fissile.domain.shares.errors import CodeMistyped, ShareExpired, SharePaused, ShareRevoked, ShareUnknown
+from fissile.domain.shares.model import Share
 from fissile.domain.shares.rules import check_open, is_sound
 from fissile.infra.columns import columns
 from fissile.kernel.errors import Refusal
@@ -37,10 +38,12 @@ if TYPE_CHECKING:
     from fissile.flows.house import House
 
 _TRIES = 4
+_MANY_TOUCHES = 50
 
 _TYPES = (
     "uuid text text bytea uuid uuid uuid uuid text bigint bigint uuid uuid uuid text text timestamptz timestamptz "
-    "bigint int int "
+    "bigint uuid uuid text bigint "
+    "int int "
     "int bigint uuid text bigint bigint bigint bigint bigint uuid bigint uuid bigint bigint bigint "
     "int uuid uuid timestamptz text text "
     "int text text text text"
@@ -70,6 +73,10 @@ class ItemHead(NamedTuple):
     placed_at: datetime
     reserved_until: datetime
     plans_version: int
+    credit_policy_id: UUID | None
+    credit_binding_id: UUID | None
+    credit_unkept: str | None
+    policies_version: int
 
 
 class ItemLine(NamedTuple):
@@ -169,19 +176,27 @@ async def place_order(
             if known := await _known(house, scope=idempotency_scope, key=idempotency_key, hashed=hashed):
                 return known
             raise
-        decided = credit(touches=touches, rule=house.rule, buyer_id=member_id, at=at)
+        policies, policies_version = await house.policies.get("policies") or (Policies(), 0)
+        policy = policies.policy_for(quoted.merchant_id)
+        decided = _credit(
+            house,
+            touches=touches,
+            policy=policy,
+            basket=_basket(quoted, buyer_id=member_id, at=at),
+            binding=await _binding(house, policy=policy, member_id=member_id),
+        )
         plans, plans_version = await house.plans.get("plans") or (Plans.of(plans=(), fees=()), 0)
-        winner = decided.winner
-        second = await _second(house, promoter_id=winner.promoter_id, buyer_id=member_id) if winner else None
+        credited = decided.promoter_id
+        second = await _second(house, promoter_id=credited, buyer_id=member_id) if credited else None
         split = house.splits.get(
-            (asked, winner is not None, second is not None),
+            (asked, credited is not None, second is not None),
             (*shown, plans),
             partial(
                 item_lines,
                 quoted=quoted,
                 offers=offers,
                 plans=plans,
-                credited=winner is not None,
+                credited=credited is not None,
                 invited=second is not None,
             ),
         )
@@ -197,14 +212,18 @@ async def place_order(
             currency=total.currency,
             goods_minor=total.minor,
             shipping_minor=0,
-            credit_share_id=winner.share_id if winner else None,
-            credit_promoter_id=winner.promoter_id if winner else None,
+            credit_share_id=decided.share_id,
+            credit_promoter_id=decided.promoter_id,
             second_promoter_id=second,
-            credit_rule=decided.rule,
+            credit_rule=policy.name,
             credit_reason=decided.reason,
             placed_at=at,
             reserved_until=at + timedelta(seconds=house.settings.reservation_seconds),
             plans_version=plans_version,
+            credit_policy_id=policy.id,
+            credit_binding_id=decided.binding.order_id if decided.binding else None,
+            credit_unkept=json.dumps(decided.unkept) if decided.unkept else None,
+            policies_version=policies_version,
         )
         answer = await _submit(house, OrderItem(head, split, item_touches(decided), contact))
         if answer.outcome != "stale":
@@ -222,19 +241,14 @@ async def _submit(house: House, item: OrderItem) -> OrderAnswer:
 
 
 async def _touches(house: House, *, share_token: str | None, key: TouchKey, new: bool, at: datetime) -> list[Touch]:
-    touches = [] if new and key.member_id is None else list(await house.touches.get(key) or ())
+    touches: list[Touch] = [] if new and key.member_id is None else await house.touches.get(key) or []
     if share_token is not None:
         share = await house.shares.get(share_token)
         if share is None:
             raise (
                 ShareUnknown(given=share_token[:40]) if is_sound(share_token) else CodeMistyped(given=share_token[:40])
             )
-        try:
-            check_open(share, at=at)
-        except (ShareExpired, SharePaused, ShareRevoked):
-            touches.append(Touch(share.id, share.promoter_id, at, open=False))
-        else:
-            touches.append(Touch(share.id, share.promoter_id, at))
+        return [*touches, _given_touch(share, at=at)]
     return touches
 
 
@@ -242,6 +256,60 @@ async def _second(house: House, *, promoter_id: UUID, buyer_id: UUID | None) -> 
     """Return who invited the credited promoter; nobody, if it is the buyer: what one buys earns one nothing."""
     inviter = await house.inviters.get(promoter_id)
     return None if inviter is None or inviter.id == buyer_id else inviter.id
+
+
+def _given_touch(share: Share, *, at: datetime) -> Touch:
+    """Return the touch that a share given with an order is: now, if the share is open."""
+    try:
+        check_open(share, at=at)
+    except (ShareExpired, SharePaused, ShareRevoked):
+        is_open = False
+    else:
+        is_open = True
+    return Touch(
+        share_id=share.id,
+        promoter_id=share.promoter_id,
+        touched_at=at,
+        first_at=at,
+        product_id=share.target_id if share.target_kind == "product" else None,
+        merchant_id=share.merchant_id,
+        open=is_open,
+        promoter_open=share.promoter_open,
+    )
+
+
+def _credit(
+    house: House, *, touches: list[Touch], policy: PolicyVersion, basket: Basket, binding: BuyerBinding | None
+) -> Credit:
+    """
+    Decide the credit; of many touches that were read at once for several orders of one buyer, once for all of them.
+
+    The moments of such orders differ, so what was decided is used only where the window judges all touches alike.
+    """
+    decide = partial(credit, touches=touches, policy=policy, basket=basket, binding=binding)
+    if len(touches) < _MANY_TOUCHES:
+        return decide()
+    after, until, decided = house.credits.get(
+        (basket.merchant_id, basket.product_ids, basket.buyer_id),
+        (touches, policy, binding),
+        lambda: (*holds_between(touches, policy=policy, at=basket.at), decide()),
+    )
+    if (after is None or after < basket.at) and (until is None or basket.at <= until):
+        return decided
+    return decide()
+
+
+async def _binding(house: House, *, policy: PolicyVersion, member_id: UUID | None) -> BuyerBinding | None:
+    return await house.bindings.get(member_id) if member_id is not None and policy.binding != "off" else None
+
+
+def _basket(quoted: Quote, *, buyer_id: UUID | None, at: datetime) -> Basket:
+    return Basket(
+        merchant_id=quoted.merchant_id,
+        product_ids=frozenset(line.product_id for line in quoted.lines),
+        buyer_id=buyer_id,
+        at=at,
+    )
 
 
 def item_lines(
@@ -299,16 +367,10 @@ def item_lines(
 
 
 def item_touches(decided: Credit) -> tuple[ItemTouch, ...]:
-    """Return every touch that was judged, and how."""
+    """Return the judged touches that are kept with the order."""
     return tuple(
         [
-            ItemTouch(
-                one.touch.share_id,
-                one.touch.promoter_id,
-                one.touch.touched_at,
-                "won" if one.won else "lost",
-                one.reason,
-            )
+            ItemTouch(one.share_id, one.promoter_id, one.touched_at, "won" if one.won else "lost", one.reason)
             for one in decided.touches
         ]
     )

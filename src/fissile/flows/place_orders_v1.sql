@@ -4,7 +4,9 @@
 CREATE FUNCTION place_orders_v1(
   p_id uuid[], p_scope text[], p_key text[], p_hash bytea[], p_merchant uuid[], p_member uuid[], p_visitor uuid[],
   p_checkout uuid[], p_currency text[], p_goods bigint[], p_shipping bigint[], p_credit_share uuid[],
-  p_credit_promoter uuid[], p_second uuid[], p_credit_rule text[], p_credit_reason text[], p_at timestamptz[], p_until timestamptz[], p_plans bigint[], p_from int[], p_to int[],
+  p_credit_promoter uuid[], p_second uuid[], p_credit_rule text[], p_credit_reason text[], p_at timestamptz[], p_until timestamptz[], p_plans bigint[],
+  p_policy uuid[], p_binding uuid[], p_unkept text[], p_policies bigint[],
+  p_from int[], p_to int[],
   l_item int[], l_no bigint[], l_sku uuid[], l_title text[], l_quantity bigint[], l_price bigint[],
   l_tax_rate bigint[], l_tax bigint[], l_version bigint[], l_fee_plan uuid[], l_fee bigint[], l_plan uuid[],
   l_commission bigint[], l_second bigint[], l_hold bigint[],
@@ -28,6 +30,7 @@ DECLARE
   v_at int[];           -- of each line: where its SKU stands in s_…
   v_second uuid[];      -- who invited each credited promoter; nobody, if it is the buyer
   v_plans bigint;
+  v_policies bigint;
   v_missing text;
   v_last int;           -- the last line of the item that was taken
   k int;
@@ -54,6 +57,7 @@ BEGIN
     FROM unnest(p_credit_promoter, p_member) WITH ORDINALITY AS x (promoter, member, n)
     LEFT JOIN promoter_inviters i ON i.member_id = x.promoter;
   v_plans := coalesce((SELECT version FROM reference_versions WHERE name = 'plans'), 0);
+  v_policies := coalesce((SELECT version FROM reference_versions WHERE name = 'attribution'), 0);
 
   -- What foreign keys would check row by row.
   SELECT string_agg(kind || ' ' || id, ', ') INTO v_missing FROM (
@@ -67,6 +71,10 @@ BEGIN
      WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM commission_plan_versions r WHERE r.id = x.id)
     UNION ALL SELECT 'fee plan', id FROM (SELECT DISTINCT unnest(l_fee_plan)) AS x (id)
      WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM fee_plan_versions r WHERE r.id = x.id)
+    UNION ALL SELECT 'attribution policy', id FROM (SELECT DISTINCT unnest(p_policy)) AS x (id)
+     WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM attribution_policy_versions r WHERE r.id = x.id)
+    UNION ALL SELECT 'binding of order', id FROM (SELECT DISTINCT unnest(p_binding)) AS x (id)
+     WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM buyer_bindings r WHERE r.order_id = x.id)
     UNION ALL SELECT 'SKU', id FROM (SELECT DISTINCT unnest(l_sku)) AS x (id) WHERE id <> ALL (s_id)
   ) AS missing;
   IF v_missing IS NOT NULL THEN
@@ -90,7 +98,8 @@ BEGIN
         v_outcome[i] := v_outcome[k];
         v_detail[i] := v_detail[k];
       END IF;
-    ELSIF p_plans[i] <> v_plans OR v_first[i] < i OR p_second[i] IS DISTINCT FROM v_second[i] THEN
+    ELSIF p_plans[i] <> v_plans OR p_policies[i] <> v_policies OR v_first[i] < i
+          OR p_second[i] IS DISTINCT FROM v_second[i] THEN
       v_outcome[i] := 'stale';
     ELSE
       v_outcome[i] := 'placed';
@@ -123,14 +132,16 @@ BEGIN
 
   INSERT INTO orders (id, merchant_id, member_id, visitor_id, checkout_id, state, currency, goods_minor,
                       shipping_minor, total_minor, idempotency_scope, idempotency_key, request_hash, credit_share_id,
-                      credit_promoter_id, second_promoter_id, credit_rule, credit_reason, placed_at, reserved_until)
+                      credit_promoter_id, second_promoter_id, credit_rule, credit_reason, placed_at, reserved_until,
+                      credit_policy_id, credit_binding_id, credit_unkept)
   SELECT id, merchant, member, visitor, checkout, 'placed', curr, goods, shipping, goods + shipping, scope, key, hash,
-         credit_share, credit_promoter, second, credit_rule, credit_reason, placed, until
+         credit_share, credit_promoter, second, credit_rule, credit_reason, placed, until,
+         policy, binding, unkept::jsonb
     FROM unnest(p_id, p_merchant, p_member, p_visitor, p_checkout, p_currency, p_goods, p_shipping, p_scope, p_key,
                 p_hash, p_credit_share, p_credit_promoter, p_second, p_credit_rule, p_credit_reason, p_at, p_until,
-                v_outcome)
+                p_policy, p_binding, p_unkept, v_outcome)
       AS o (id, merchant, member, visitor, checkout, curr, goods, shipping, scope, key, hash, credit_share,
-            credit_promoter, second, credit_rule, credit_reason, placed, until, done)
+            credit_promoter, second, credit_rule, credit_reason, placed, until, policy, binding, unkept, done)
    WHERE done = 'placed';
 
   INSERT INTO order_lines (order_id, line_no, sku_id, title, quantity, unit_price_minor, amount_minor, tax_rate_ppm,

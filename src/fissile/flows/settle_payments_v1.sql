@@ -124,6 +124,9 @@ BEGIN
       AS d (item, line, payee, payee_id, amount, transfer, until)
    WHERE d.payee <> 'promoter' AND v_outcome[d.item] = 'settled';
 
+  PERFORM bind_buyers_v1(array_agg(p_order[n]), array_agg(p_at[n]))
+    FROM generate_series(1, v_n) AS n WHERE v_outcome[n] = 'settled' HAVING count(*) > 0;
+
   INSERT INTO events (name, occurred_at, subject_id, data)
   SELECT CASE WHEN v_outcome[n] = 'settled' THEN 'order.paid' ELSE 'payment.refused' END, p_at[n], p_order[n],
          jsonb_build_object('payment', p_id[n], 'amount', p_amount[n], 'currency', p_currency[n],

@@ -42,9 +42,6 @@ class Settings:
     visit_window_seconds: int = _setting(
         "FISSILE_VISIT_WINDOW_SECONDS", "A visitor's opens of one share within this are one visit.", 1800
     )
-    attribution_window_days: int = _setting(
-        "FISSILE_ATTRIBUTION_WINDOW_DAYS", "A touch older than this brings no credit.", 15
-    )
     reservation_seconds: int = _setting(
         "FISSILE_RESERVATION_SECONDS", "How long stock is kept for an order that is not paid.", 900
     )

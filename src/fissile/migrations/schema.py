@@ -39,6 +39,7 @@ FUNCTIONS = (
     "domain/members/refuse_invitation_cycles.sql",
     "flows/record_visits_v1.sql",
     "flows/place_orders_v1.sql",
+    "flows/bind_buyers_v1.sql",
     "flows/settle_payments_v1.sql",
 )
 

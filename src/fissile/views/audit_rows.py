@@ -1,4 +1,4 @@
-"""Invariants between rows: stock, ledger, orders, commissions, payouts, attribution, visits."""
+"""Invariants between rows: stock, ledger, orders, commissions, payouts, visits."""
 
 from __future__ import annotations
 
@@ -599,55 +599,7 @@ SELECT 'payout_batches', b.id::text,
     ),
 )
 
-# The window stands in the rule's name on the order, in days.
-_WINDOW = """CASE WHEN o.credit_rule ~ ' [0-9.]+d$'
-            THEN substring(o.credit_rule FROM ' ([0-9.]+)d$')::numeric * interval '1 day' END"""
-
-_ATTRIBUTION = (
-    Rule(
-        name="the credit of an order is its one winning touch",
-        invariant=6,
-        tables=("orders", "order_touches"),
-        sql="""
-SELECT 'orders', coalesce(o.id, t.order_id)::text,
-       format('its credit is %s by share %s (%s); its %s winning touches are %s by share %s', o.credit_promoter_id,
-              o.credit_share_id, o.credit_reason, coalesce(t.winners, 0), t.promoter, t.share)
-  FROM orders o
-  FULL JOIN (SELECT order_id, count(*) FILTER (WHERE outcome = 'won') AS winners, count(*) AS touches,
-                    max(promoter_id::text) FILTER (WHERE outcome = 'won') AS promoter,
-                    max(share_id::text) FILTER (WHERE outcome = 'won') AS share
-               FROM order_touches GROUP BY order_id) t ON t.order_id = o.id
- WHERE o.id IS NULL OR coalesce(t.winners, 0) <> CASE WHEN o.credit_promoter_id IS NULL THEN 0 ELSE 1 END
-    OR (t.promoter, t.share) IS DISTINCT FROM (o.credit_promoter_id::text, o.credit_share_id::text)
-    OR (o.credit_promoter_id IS NULL) <> (o.credit_share_id IS NULL)
-    OR o.credit_reason IS DISTINCT FROM CASE WHEN o.credit_promoter_id IS NOT NULL THEN 'last_touch'
-                                             WHEN t.touches > 0 THEN 'no_valid_touch' ELSE 'no_touch' END
-""",
-    ),
-    Rule(
-        name="touches won and lost as their order's rule says",
-        invariant=6,
-        tables=("order_touches",),
-        sql=f"""
-SELECT 'order_touches', t.order_id || '/' || t.share_id,
-       format('it %s as %s at %s; the order was placed at %s under %s, and the touch at %s won', t.outcome, t.reason,
-              t.touched_at, o.placed_at, o.credit_rule, w.touched_at)
-  FROM order_touches t
-  LEFT JOIN orders o ON o.id = t.order_id
-  LEFT JOIN shares s ON s.id = t.share_id
-  LEFT JOIN order_touches w ON w.order_id = t.order_id AND w.outcome = 'won'
- WHERE o.id IS NULL OR s.promoter_id IS DISTINCT FROM t.promoter_id
-    OR (t.outcome = 'won') <> (t.reason = 'last_touch')
-    OR t.reason NOT IN ('last_touch', 'earlier_touch', 'outside_window', 'self_purchase', 'share_not_open')
-    OR (t.reason IN ('last_touch', 'earlier_touch') AND o.placed_at - t.touched_at > {_WINDOW})
-    OR (t.reason = 'outside_window' AND o.placed_at - t.touched_at <= {_WINDOW})
-    OR (t.reason IN ('last_touch', 'earlier_touch') AND t.promoter_id = o.member_id)
-    OR (t.reason = 'self_purchase' AND t.promoter_id IS DISTINCT FROM o.member_id AND NOT EXISTS (
-          SELECT FROM visitor_members m WHERE m.visitor_id = o.visitor_id AND m.member_id = t.promoter_id))
-    OR (t.reason = 'earlier_touch' AND
-        (w.touched_at IS NULL OR (t.touched_at, t.share_id) > (w.touched_at, w.share_id)))
-""",
-    ),
+_VISITS = (
     Rule(
         name="visits are opens of a share, counted once a window",
         invariant=6,
@@ -667,4 +619,4 @@ SELECT 'visits', max(share_id || '/' || visitor_id || '/' || window_no),
     ),
 )
 
-ROWS = (*_STOCK, *_LEDGER, *_ORDERS, *_COMMISSIONS, *_PAYOUTS, *_ATTRIBUTION)
+ROWS = (*_STOCK, *_LEDGER, *_ORDERS, *_COMMISSIONS, *_PAYOUTS, *_VISITS)

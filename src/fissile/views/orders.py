@@ -18,13 +18,14 @@ _ORDER = text("""
 SELECT o.id, o.merchant_id, m.name AS merchant, o.member_id, o.visitor_id, o.state, o.currency, o.total_minor,
        o.refunded_minor, o.tracking, o.placed_at, o.reserved_until, o.paid_at, o.shipped_at, o.completed_at,
        o.closed_at, o.credit_promoter_id, o.credit_share_id, o.credit_rule, o.credit_reason,
+       o.credit_policy_id, o.credit_binding_id, o.credit_unkept,
        credited.display_name AS credit_name, c.name, c.phone, c.email, c.address
   FROM orders o
   JOIN merchants m ON m.id = o.merchant_id
   LEFT JOIN order_contacts c ON c.order_id = o.id
   LEFT JOIN member_profiles credited ON credited.member_id = o.credit_promoter_id
  WHERE o.id = :order
-""")
+""").columns(credit_unkept=JSONB)
 _LINES = text("""
 SELECT l.line_no, l.title, l.quantity, l.unit_price_minor, l.amount_minor, l.fee_minor, l.commission_minor,
        l.second_commission_minor, l.hold_seconds, s.product_id, s.code,

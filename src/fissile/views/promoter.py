@@ -72,7 +72,9 @@ _EARNINGS = text("""
 SELECT c.id, c.order_id, c.line_no, c.level, l.title, l.quantity, c.base_minor, c.amount_minor, c.taken_back_minor,
        c.currency, c.state,
        c.accrued_at, c.hold_until, c.released_at, c.paid_at, c.taken_back_at, sh.id AS share_id, sh.token,
-       o.credit_rule, o.credit_reason, o.placed_at, plan.scope, plan.version,
+       o.credit_rule, o.credit_reason, o.placed_at,
+       coalesce((SELECT sum(n.value::bigint)::bigint FROM jsonb_each_text(o.credit_unkept) n), 0) AS unkept,
+       plan.scope, plan.version,
        CASE c.level WHEN 1 THEN plan.kind ELSE 'percent' END AS kind,
        CASE c.level WHEN 1 THEN plan.rate_ppm ELSE plan.second_rate_ppm END AS rate_ppm,
        plan.flat_minor, plan.cap_minor, won.touched_at AS won_at, won.reason AS won_reason
@@ -90,10 +92,12 @@ SELECT c.id, c.order_id, c.line_no, c.level, l.title, l.quantity, c.base_minor, 
 _INVITED = text("SELECT count(*) AS people FROM promoter_inviters WHERE inviter_id = :promoter")
 # The touches of others are told without their names: who they are is not the promoter's business.
 _LOSERS = text("""
-SELECT t.order_id, t.touched_at, t.reason, t.promoter_id = :promoter AS mine,
-       dense_rank() OVER (PARTITION BY t.order_id ORDER BY t.promoter_id) AS other_no
-  FROM order_touches t WHERE t.order_id = ANY (CAST(:orders AS uuid[])) AND t.outcome = 'lost'
- ORDER BY t.order_id, t.touched_at DESC LIMIT 500
+SELECT * FROM (
+  SELECT t.order_id, t.touched_at, t.reason, t.promoter_id = :promoter AS mine,
+         row_number() OVER (PARTITION BY t.order_id ORDER BY t.touched_at DESC) AS place,
+         count(*) OVER (PARTITION BY t.order_id) AS in_all
+    FROM order_touches t WHERE t.order_id = ANY (CAST(:orders AS uuid[])) AND t.outcome = 'lost') lost
+ WHERE place <= 8 ORDER BY order_id, place LIMIT 500
 """)
 _LOST = text("""
 SELECT t.order_id, t.touched_at, t.reason, sh.id AS share_id, sh.token, p.title, o.placed_at, o.state,

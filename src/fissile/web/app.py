@@ -32,8 +32,10 @@ from fissile.infra.secrets import secret_named
 from fissile.kernel.errors import Refusal
 from fissile.web import (
     account,
+    attribution,
     checkout,
     invitations,
+    manage_attribution,
     manage_catalogue,
     manage_import,
     manage_money,
@@ -79,6 +81,7 @@ def create_app(house: House) -> Litestar:
             *orders.HANDLERS,
             *account.HANDLERS,
             *promoter.HANDLERS,
+            *attribution.HANDLERS,
             *sandbox.HANDLERS,
             *refusals.HANDLERS,
             *overview.HANDLERS,
@@ -89,6 +92,7 @@ def create_app(house: House) -> Litestar:
             *invitations.HANDLERS,
             *manage_money.HANDLERS,
             *manage_people.HANDLERS,
+            *manage_attribution.HANDLERS,
             nothing_here,
         ],
         before_request=gate,

@@ -17,6 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from fissile.infra.schema import metadata, moment, number, uid, words
 
@@ -42,8 +43,11 @@ orders = Table(
     uid("credit_share_id", nullable=True),
     uid("credit_promoter_id", nullable=True),
     uid("second_promoter_id", nullable=True),  # who had invited the credited promoter, at that moment
-    words("credit_rule"),  # e.g. "last-touch@1 15d"
+    words("credit_rule"),  # the policy's name, e.g. "last-touch@1 15d shop"
     words("credit_reason"),  # why this promoter, or why nobody
+    uid("credit_policy_id", nullable=True),  # the version that decided; null: the built-in one
+    uid("credit_binding_id", nullable=True),  # the order that had bound the buyer, where that decided
+    Column("credit_unkept", JSONB(), nullable=True),  # touches judged but not kept in order_touches, by reason
     words("tracking", server_default=""),
     moment("placed_at"),
     moment("reserved_until"),
@@ -63,6 +67,7 @@ orders = Table(
         "shipping_refunded_minor >= 0 AND shipping_refunded_minor <= shipping_minor", name="shipping_refunded"
     ),
     CheckConstraint("(credit_share_id IS NULL) = (credit_promoter_id IS NULL)", name="credit"),
+    CheckConstraint("(credit_binding_id IS NULL) = (credit_reason <> 'binding')", name="binding"),
     CheckConstraint(
         "second_promoter_id IS NULL OR (credit_promoter_id IS NOT NULL AND second_promoter_id <> credit_promoter_id)",
         name="second",

@@ -25,6 +25,9 @@ class Share:
     version: int
     created_at: datetime
     expires_at: datetime | None
+    # What credit asks of a share that is given with an order; only reading by token fills it in.
+    merchant_id: UUID | None = None  # whose product it leads to
+    promoter_open: bool = True  # False: the promoter's account is closed
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,18 @@ from fissile.domain.shares.model import Share
 from fissile.domain.shares.tables import shares
 
 _COLUMNS = "id, token, promoter_id, target_kind, target_id, channel, state, version, created_at, expires_at"
-_BY_TOKEN = f"SELECT {_COLUMNS} FROM shares WHERE token = ANY($1::text[])"
+_BY_TOKEN = f"""
+SELECT {_COLUMNS}, (SELECT p.merchant_id FROM products p WHERE p.id = target_id) AS merchant_id,
+       (SELECT m.state = 'active' FROM members m WHERE m.id = promoter_id) AS promoter_open
+  FROM shares WHERE token = ANY($1::text[])
+"""
 _BY_ID = select(*(shares.c[name.strip()] for name in _COLUMNS.split(",")))
 
 
 async def shares_by_token(connection: asyncpg.Connection, tokens: Sequence[str]) -> Mapping[str, Share]:
     """Return the shares with these tokens, in whatever state they are."""
     asked = [one for one in tokens if "\x00" not in one]  # no database takes it, and others are read with it
-    return {row["token"]: share_of(row) for row in await connection.fetch(_BY_TOKEN, asked)}
+    return {row["token"]: Share(**row) for row in await connection.fetch(_BY_TOKEN, asked)}
 
 
 async def share_by_id(connection: AsyncConnection, *, share_id: UUID, locked: bool = False) -> Share | None:

@@ -24,6 +24,26 @@ CREATE TABLE audit_log (
 -- next statement
 COMMENT ON TABLE audit_log IS 'Each administrative act; append-only.';
 -- next statement
+CREATE TABLE buyer_bindings (
+	order_id UUID NOT NULL, 
+	member_id UUID NOT NULL, 
+	promoter_id UUID NOT NULL, 
+	share_id UUID NOT NULL, 
+	bound_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	ended_at TIMESTAMP WITH TIME ZONE, 
+	ended_by UUID, 
+	end_reason TEXT COLLATE "C" DEFAULT '' NOT NULL, 
+	CONSTRAINT buyer_bindings_pkey PRIMARY KEY (order_id), 
+	CONSTRAINT buyer_bindings_two_people_check CHECK (member_id <> promoter_id), 
+	CONSTRAINT buyer_bindings_ended_check CHECK ((ended_at IS NULL) = (end_reason = ''))
+);
+-- next statement
+CREATE INDEX buyer_bindings_bound_at_idx ON buyer_bindings (bound_at, order_id);
+-- next statement
+CREATE UNIQUE INDEX buyer_bindings_member_id_key ON buyer_bindings (member_id) WHERE ended_at IS NULL;
+-- next statement
+COMMENT ON TABLE buyer_bindings IS 'A buyer''s lasting tie to a promoter; kept when policies change, used only where one says so.';
+-- next statement
 CREATE TABLE categories (
 	id UUID NOT NULL, 
 	parent_id UUID, 
@@ -241,14 +261,15 @@ CREATE TABLE order_touches (
 	outcome TEXT COLLATE "C" NOT NULL, 
 	reason TEXT COLLATE "C" NOT NULL, 
 	CONSTRAINT order_touches_pkey PRIMARY KEY (order_id, share_id), 
-	CONSTRAINT order_touches_outcome_check CHECK (outcome IN ('won', 'lost'))
+	CONSTRAINT order_touches_outcome_check CHECK (outcome IN ('won', 'lost')), 
+	CONSTRAINT order_touches_reason_check CHECK ((outcome = 'won') = (reason IN ('last_touch', 'first_touch')))
 );
 -- next statement
 CREATE INDEX order_touches_promoter_id_idx ON order_touches (promoter_id);
 -- next statement
 CREATE UNIQUE INDEX order_touches_winner_key ON order_touches (order_id) WHERE outcome = 'won';
 -- next statement
-COMMENT ON TABLE order_touches IS 'Written once, with the order; append-only.';
+COMMENT ON TABLE order_touches IS 'Written once, with the order; append-only. orders.credit_unkept counts those that were too many.';
 -- next statement
 CREATE TABLE orders (
 	id UUID NOT NULL, 
@@ -271,6 +292,9 @@ CREATE TABLE orders (
 	second_promoter_id UUID, 
 	credit_rule TEXT COLLATE "C" NOT NULL, 
 	credit_reason TEXT COLLATE "C" NOT NULL, 
+	credit_policy_id UUID, 
+	credit_binding_id UUID, 
+	credit_unkept JSONB, 
 	tracking TEXT COLLATE "C" DEFAULT '' NOT NULL, 
 	placed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	reserved_until TIMESTAMP WITH TIME ZONE NOT NULL, 
@@ -286,6 +310,7 @@ CREATE TABLE orders (
 	CONSTRAINT orders_refunded_check CHECK (refunded_minor >= 0 AND refunded_minor <= total_minor), 
 	CONSTRAINT orders_shipping_refunded_check CHECK (shipping_refunded_minor >= 0 AND shipping_refunded_minor <= shipping_minor), 
 	CONSTRAINT orders_credit_check CHECK ((credit_share_id IS NULL) = (credit_promoter_id IS NULL)), 
+	CONSTRAINT orders_binding_check CHECK ((credit_binding_id IS NULL) = (credit_reason <> 'binding')), 
 	CONSTRAINT orders_second_check CHECK (second_promoter_id IS NULL OR (credit_promoter_id IS NOT NULL AND second_promoter_id <> credit_promoter_id)), 
 	CONSTRAINT orders_closed_check CHECK ((state IN ('cancelled', 'expired', 'refunded')) = (closed_at IS NOT NULL)), 
 	CONSTRAINT orders_paid_check CHECK (state NOT IN ('paid', 'shipped', 'completed', 'refunded') OR paid_at IS NOT NULL)
@@ -411,6 +436,32 @@ CREATE TABLE api_keys (
 );
 -- next statement
 CREATE INDEX api_keys_member_id_idx ON api_keys (member_id) WHERE member_id IS NOT NULL;
+-- next statement
+CREATE TABLE attribution_policy_versions (
+	id UUID NOT NULL, 
+	merchant_id UUID, 
+	version BIGINT NOT NULL, 
+	model TEXT COLLATE "C" NOT NULL, 
+	window_days BIGINT NOT NULL, 
+	level TEXT COLLATE "C" NOT NULL, 
+	binding TEXT COLLATE "C" NOT NULL, 
+	self_purchase BOOLEAN NOT NULL, 
+	state TEXT COLLATE "C" NOT NULL, 
+	made_by UUID, 
+	valid_from TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT attribution_policy_versions_pkey PRIMARY KEY (id), 
+	CONSTRAINT attribution_policy_versions_model_check CHECK (model IN ('last_touch', 'first_touch')), 
+	CONSTRAINT attribution_policy_versions_window_check CHECK (window_days BETWEEN 1 AND 365), 
+	CONSTRAINT attribution_policy_versions_level_check CHECK (level IN ('shop', 'product')), 
+	CONSTRAINT attribution_policy_versions_binding_check CHECK (binding IN ('off', 'after', 'before')), 
+	CONSTRAINT attribution_policy_versions_state_check CHECK (state IN ('open', 'ended')), 
+	CONSTRAINT attribution_policy_versions_ended_check CHECK (state = 'open' OR merchant_id IS NOT NULL), 
+	CONSTRAINT attribution_policy_versions_merchant_id_fkey FOREIGN KEY(merchant_id) REFERENCES merchants (id)
+);
+-- next statement
+CREATE UNIQUE INDEX attribution_policy_versions_merchant_id_version_key ON attribution_policy_versions (merchant_id, version) NULLS NOT DISTINCT;
+-- next statement
+COMMENT ON TABLE attribution_policy_versions IS 'Each change is a new version, the newest decides; a merchant''s ended one leaves it to everyone''s.';
 -- next statement
 CREATE TABLE fee_plan_versions (
 	id UUID NOT NULL, 
@@ -926,7 +977,9 @@ END $$;
 CREATE FUNCTION place_orders_v1(
   p_id uuid[], p_scope text[], p_key text[], p_hash bytea[], p_merchant uuid[], p_member uuid[], p_visitor uuid[],
   p_checkout uuid[], p_currency text[], p_goods bigint[], p_shipping bigint[], p_credit_share uuid[],
-  p_credit_promoter uuid[], p_second uuid[], p_credit_rule text[], p_credit_reason text[], p_at timestamptz[], p_until timestamptz[], p_plans bigint[], p_from int[], p_to int[],
+  p_credit_promoter uuid[], p_second uuid[], p_credit_rule text[], p_credit_reason text[], p_at timestamptz[], p_until timestamptz[], p_plans bigint[],
+  p_policy uuid[], p_binding uuid[], p_unkept text[], p_policies bigint[],
+  p_from int[], p_to int[],
   l_item int[], l_no bigint[], l_sku uuid[], l_title text[], l_quantity bigint[], l_price bigint[],
   l_tax_rate bigint[], l_tax bigint[], l_version bigint[], l_fee_plan uuid[], l_fee bigint[], l_plan uuid[],
   l_commission bigint[], l_second bigint[], l_hold bigint[],
@@ -950,6 +1003,7 @@ DECLARE
   v_at int[];           -- of each line: where its SKU stands in s_…
   v_second uuid[];      -- who invited each credited promoter; nobody, if it is the buyer
   v_plans bigint;
+  v_policies bigint;
   v_missing text;
   v_last int;           -- the last line of the item that was taken
   k int;
@@ -976,6 +1030,7 @@ BEGIN
     FROM unnest(p_credit_promoter, p_member) WITH ORDINALITY AS x (promoter, member, n)
     LEFT JOIN promoter_inviters i ON i.member_id = x.promoter;
   v_plans := coalesce((SELECT version FROM reference_versions WHERE name = 'plans'), 0);
+  v_policies := coalesce((SELECT version FROM reference_versions WHERE name = 'attribution'), 0);
 
   -- What foreign keys would check row by row.
   SELECT string_agg(kind || ' ' || id, ', ') INTO v_missing FROM (
@@ -989,6 +1044,10 @@ BEGIN
      WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM commission_plan_versions r WHERE r.id = x.id)
     UNION ALL SELECT 'fee plan', id FROM (SELECT DISTINCT unnest(l_fee_plan)) AS x (id)
      WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM fee_plan_versions r WHERE r.id = x.id)
+    UNION ALL SELECT 'attribution policy', id FROM (SELECT DISTINCT unnest(p_policy)) AS x (id)
+     WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM attribution_policy_versions r WHERE r.id = x.id)
+    UNION ALL SELECT 'binding of order', id FROM (SELECT DISTINCT unnest(p_binding)) AS x (id)
+     WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM buyer_bindings r WHERE r.order_id = x.id)
     UNION ALL SELECT 'SKU', id FROM (SELECT DISTINCT unnest(l_sku)) AS x (id) WHERE id <> ALL (s_id)
   ) AS missing;
   IF v_missing IS NOT NULL THEN
@@ -1012,7 +1071,8 @@ BEGIN
         v_outcome[i] := v_outcome[k];
         v_detail[i] := v_detail[k];
       END IF;
-    ELSIF p_plans[i] <> v_plans OR v_first[i] < i OR p_second[i] IS DISTINCT FROM v_second[i] THEN
+    ELSIF p_plans[i] <> v_plans OR p_policies[i] <> v_policies OR v_first[i] < i
+          OR p_second[i] IS DISTINCT FROM v_second[i] THEN
       v_outcome[i] := 'stale';
     ELSE
       v_outcome[i] := 'placed';
@@ -1045,14 +1105,16 @@ BEGIN
 
   INSERT INTO orders (id, merchant_id, member_id, visitor_id, checkout_id, state, currency, goods_minor,
                       shipping_minor, total_minor, idempotency_scope, idempotency_key, request_hash, credit_share_id,
-                      credit_promoter_id, second_promoter_id, credit_rule, credit_reason, placed_at, reserved_until)
+                      credit_promoter_id, second_promoter_id, credit_rule, credit_reason, placed_at, reserved_until,
+                      credit_policy_id, credit_binding_id, credit_unkept)
   SELECT id, merchant, member, visitor, checkout, 'placed', curr, goods, shipping, goods + shipping, scope, key, hash,
-         credit_share, credit_promoter, second, credit_rule, credit_reason, placed, until
+         credit_share, credit_promoter, second, credit_rule, credit_reason, placed, until,
+         policy, binding, unkept::jsonb
     FROM unnest(p_id, p_merchant, p_member, p_visitor, p_checkout, p_currency, p_goods, p_shipping, p_scope, p_key,
                 p_hash, p_credit_share, p_credit_promoter, p_second, p_credit_rule, p_credit_reason, p_at, p_until,
-                v_outcome)
+                p_policy, p_binding, p_unkept, v_outcome)
       AS o (id, merchant, member, visitor, checkout, curr, goods, shipping, scope, key, hash, credit_share,
-            credit_promoter, second, credit_rule, credit_reason, placed, until, done)
+            credit_promoter, second, credit_rule, credit_reason, placed, until, policy, binding, unkept, done)
    WHERE done = 'placed';
 
   INSERT INTO order_lines (order_id, line_no, sku_id, title, quantity, unit_price_minor, amount_minor, tax_rate_ppm,
@@ -1100,6 +1162,59 @@ BEGIN
          coalesce(o.currency, p_currency[n]), coalesce(o.state, 'placed'), v_detail[n]
     FROM generate_series(1, v_n) AS n LEFT JOIN orders o ON o.id = v_found[n] AND v_outcome[n] = 'known'
    ORDER BY n;
+END $$;
+-- next statement
+-- Bind the buyers of orders that were paid just now to who has the credit, where the policy that decided it binds;
+-- called by settle_payments_v1 in its transaction. A buyer who is bound stays bound, unless the promoter's account is
+-- closed: then that binding ends and this order makes another. Nobody is bound to themselves.
+-- Of two payments at the same moment the unique key lets one make the binding.
+CREATE FUNCTION bind_buyers_v1(p_order uuid[], p_at timestamptz[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT EXISTS (
+    SELECT FROM orders o JOIN attribution_policy_versions v ON v.id = o.credit_policy_id
+     WHERE o.id = ANY (p_order) AND o.member_id IS NOT NULL AND o.credit_promoter_id IS NOT NULL AND v.binding <> 'off'
+  ) THEN
+    RETURN;
+  END IF;
+
+  WITH binding AS (
+    SELECT DISTINCT ON (o.member_id) o.member_id, p.paid_at
+      FROM unnest(p_order, p_at) AS p (order_id, paid_at)
+      JOIN orders o ON o.id = p.order_id
+      JOIN attribution_policy_versions v ON v.id = o.credit_policy_id AND v.binding <> 'off'
+     WHERE o.credit_promoter_id <> o.member_id AND o.credit_reason <> 'binding'
+     ORDER BY o.member_id, p.paid_at
+  ), due AS (
+    SELECT b.order_id, binding.paid_at
+      FROM buyer_bindings b
+      JOIN binding ON binding.member_id = b.member_id
+      JOIN members m ON m.id = b.promoter_id AND m.state <> 'active'
+     WHERE b.ended_at IS NULL
+     ORDER BY b.order_id FOR UPDATE OF b
+  ), ended AS (
+    UPDATE buyer_bindings b SET ended_at = due.paid_at, end_reason = 'promoter closed'
+      FROM due WHERE b.order_id = due.order_id AND b.ended_at IS NULL
+    RETURNING b.order_id, b.member_id, b.promoter_id, b.ended_at
+  )
+  INSERT INTO events (name, occurred_at, subject_id, data)
+  SELECT 'binding.ended', ended_at, order_id, jsonb_build_object('member', member_id, 'promoter', promoter_id)
+    FROM ended;
+
+  WITH made AS (
+    INSERT INTO buyer_bindings (order_id, member_id, promoter_id, share_id, bound_at)
+    SELECT o.id, o.member_id, o.credit_promoter_id, o.credit_share_id, p.paid_at
+      FROM unnest(p_order, p_at) AS p (order_id, paid_at)
+      JOIN orders o ON o.id = p.order_id
+      JOIN attribution_policy_versions v ON v.id = o.credit_policy_id AND v.binding <> 'off'
+      JOIN members m ON m.id = o.credit_promoter_id AND m.state = 'active'
+     WHERE o.credit_promoter_id <> o.member_id AND o.credit_reason <> 'binding'
+     ORDER BY o.member_id, p.paid_at, o.id
+    ON CONFLICT (member_id) WHERE ended_at IS NULL DO NOTHING
+    RETURNING order_id, member_id, promoter_id, bound_at
+  )
+  INSERT INTO events (name, occurred_at, subject_id, data)
+  SELECT 'binding.made', bound_at, order_id, jsonb_build_object('member', member_id, 'promoter', promoter_id)
+    FROM made;
 END $$;
 -- next statement
 -- Settle payments that gateways reported. Outcomes, kept for ever with the message:
@@ -1227,6 +1342,9 @@ BEGIN
     FROM unnest(d_item, d_line, d_payee, d_payee_id, d_amount, d_transfer, d_until)
       AS d (item, line, payee, payee_id, amount, transfer, until)
    WHERE d.payee <> 'promoter' AND v_outcome[d.item] = 'settled';
+
+  PERFORM bind_buyers_v1(array_agg(p_order[n]), array_agg(p_at[n]))
+    FROM generate_series(1, v_n) AS n WHERE v_outcome[n] = 'settled' HAVING count(*) > 0;
 
   INSERT INTO events (name, occurred_at, subject_id, data)
   SELECT CASE WHEN v_outcome[n] = 'settled' THEN 'order.paid' ELSE 'payment.refused' END, p_at[n], p_order[n],
