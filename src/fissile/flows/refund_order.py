@@ -390,7 +390,8 @@ def _happened(
         "returned": [[str(sku_id), quantity] for sku_id, quantity in returned],
     }
     return [Event("order.refunded" if closes else "order.partly_refunded", order.id, data)] + [
-        _part_happened(one, refund_id=refund_id) for one in taken
+        _part_happened(one, refund_id=refund_id)
+        for one in sorted(taken, key=lambda one: one.part.commission_id is None)  # commissions first
     ]
 
 
