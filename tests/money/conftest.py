@@ -227,7 +227,7 @@ async def open_shop(house: House, *, at: datetime, rng: random.Random, stock: in
 
 @pytest.fixture
 async def house(database_url: str) -> AsyncIterator[House]:
-    async with open_house(db=Database(url=database_url, pool=8), settings=Settings()) as opened:
+    async with open_house(db=Database(url=database_url, pool=8), settings=Settings(after_sale_days=0)) as opened:
         yield opened
 
 

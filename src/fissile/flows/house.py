@@ -22,7 +22,9 @@ from fissile.domain.orders.model import PayableOrder, Quote
 from fissile.domain.orders.queries import payable_orders
 from fissile.domain.shares.model import Share
 from fissile.domain.shares.queries import shares_by_token
-from fissile.flows.place_order import ItemLine, OrderAnswer, OrderItem, place_orders
+from fissile.domain.shipping.model import AllTerms
+from fissile.domain.shipping.queries import load_terms
+from fissile.flows.place_order import ItemLine, OrderAnswer, OrderItem, place_checkouts
 from fissile.flows.record_visit import VisitItem, record_visits
 from fissile.flows.settle_payment import PaymentAnswer, PaymentItem, settle_payments
 from fissile.infra.batcher import Batcher
@@ -95,7 +97,9 @@ class House:
         self.rule = Rule(window=timedelta(days=settings.attribution_window_days))
         limit = settings.queue_max
         self.visits: Batcher[VisitItem, str] = Batcher("visits", self._fast, self._record_visits, queue_max=limit)
-        self.orders: Batcher[OrderItem, OrderAnswer] = Batcher("orders", self._fast, place_orders, queue_max=limit)
+        self.orders: Batcher[tuple[OrderItem, ...], tuple[OrderAnswer, ...]] = Batcher(
+            "orders", self._fast, place_checkouts, queue_max=limit
+        )
         self.payments: Batcher[PaymentItem, PaymentAnswer] = Batcher(
             "payments", self._fast, settle_payments, queue_max=limit
         )
@@ -109,6 +113,7 @@ class House:
         self.products: Cache[UUID, ProductView] = Cache(self._load_product)
         self.sku_ids: Cache[str, UUID] = Cache(self._load_sku_id)
         self.plans: Cache[str, tuple[Plans, int]] = Cache(self._load_plans)
+        self.terms: Cache[str, tuple[AllTerms, int]] = Cache(self._load_terms)
         self.secrets: Cache[str, str] = Cache(self._load_secret)
         # Decisions that follow from the caches alone: a quote from its offers, a division of money from the plans too.
         self.quotes: Derived[Wanted, Quote] = Derived()
@@ -137,6 +142,7 @@ class House:
         self.products.drop()
         self.sku_ids.drop()
         self.plans.drop()
+        self.terms.drop()
 
     async def _fast(self) -> asyncpg.Connection:
         connection = await self.db.raw()
@@ -162,6 +168,10 @@ class House:
     async def _load_plans(self, _: str) -> tuple[Plans, int]:
         async with self.db.reading() as connection:
             return await load_plans(connection)
+
+    async def _load_terms(self, _: str) -> tuple[AllTerms, int]:
+        async with self.db.reading() as connection:
+            return await load_terms(connection)
 
     async def _load_secret(self, name: str) -> str | None:
         async with self.db.reading() as connection:

@@ -32,12 +32,15 @@ from fissile.infra.secrets import secret_named
 from fissile.kernel.errors import Refusal
 from fissile.web import (
     account,
+    addresses,
+    cart,
     checkout,
     manage_catalogue,
     manage_import,
     manage_money,
     manage_orders,
     manage_people,
+    manage_shipping,
     orders,
     overview,
     promoter,
@@ -73,6 +76,8 @@ def create_app(house: House) -> Litestar:
         route_handlers=[
             static,
             *shop.HANDLERS,
+            *cart.HANDLERS,
+            *addresses.HANDLERS,
             *checkout.HANDLERS,
             *orders.HANDLERS,
             *account.HANDLERS,
@@ -85,6 +90,7 @@ def create_app(house: House) -> Litestar:
             *manage_orders.HANDLERS,
             *manage_money.HANDLERS,
             *manage_people.HANDLERS,
+            *manage_shipping.HANDLERS,
             nothing_here,
         ],
         before_request=gate,

@@ -44,6 +44,12 @@ orders = Table(
     words("credit_rule"),  # e.g. "last-touch@1 15d"
     words("credit_reason"),  # why this promoter, or why nobody
     words("tracking", server_default=""),
+    words("carrier", server_default=""),  # a code of domain/aftersales, or what staff wrote
+    # What the shipping was decided on (null: the merchant had no terms, or nothing is sent).
+    uid("shipping_terms_id", nullable=True),
+    words("shipping_zone", server_default=""),
+    number("weight_grams", server_default="0"),
+    number("after_sale_days", server_default="0"),  # how long after its completion it may be given back
     moment("placed_at"),
     moment("reserved_until"),
     moment("paid_at", nullable=True),
@@ -74,6 +80,10 @@ Index(
     orders.c.placed_at,
     postgresql_where=text("member_id IS NOT NULL"),
 )
+# The orders of one checkout.
+Index("orders_checkout_id_idx", orders.c.checkout_id, postgresql_where=text("checkout_id IS NOT NULL"))
+# The sweep that completes what was sent long ago.
+Index("orders_shipped_at_idx", orders.c.shipped_at, postgresql_where=text("state = 'shipped'"))
 Index("orders_merchant_id_idx", orders.c.merchant_id, orders.c.placed_at)
 Index(
     "orders_credit_promoter_id_idx",
