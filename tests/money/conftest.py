@@ -280,7 +280,7 @@ async def an_inviter(shop: Shop, *, second_rate_ppm: int = 20_000) -> Actor:
 
 @pytest.fixture
 async def house(database_url: str) -> AsyncIterator[House]:
-    async with open_house(db=Database(url=database_url, pool=8), settings=Settings()) as opened:
+    async with open_house(db=Database(url=database_url, pool=8), settings=Settings(after_sale_days=0)) as opened:
         yield opened
 
 

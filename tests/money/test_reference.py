@@ -110,7 +110,7 @@ class Machine(RuleBasedStateMachine):
         await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{asyncpg_args(self.template_url)["database"]}"')
         self.stack.push_async_callback(admin.execute, f'DROP DATABASE "{name}" WITH (FORCE)')
         db = Database(url=with_database(self.server_url, name), pool=3)
-        house = await self.stack.enter_async_context(open_house(db=db, settings=Settings()))
+        house = await self.stack.enter_async_context(open_house(db=db, settings=Settings(after_sale_days=0)))
         return await open_shop(house, at=self.now, rng=random.Random(3), stock=STOCK)
 
     def teardown(self) -> None:

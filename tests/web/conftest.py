@@ -190,6 +190,7 @@ async def _fill(house: House, shop: Facts, *, folder: Path) -> None:
     )
     assert report.loaded == 5, report.errors
     merchants = await _ids(db, "SELECT code, id FROM merchants")
+    shop.ids |= {code: public_id("mch", one) for code, one in merchants.items()}
     shop.products = await _ids(db, "SELECT code, id FROM products")
     shop.skus = await _ids(db, "SELECT code, id FROM skus")
     await _people(db, shop, merchants=merchants, at=at, rng=rng)

@@ -11,6 +11,7 @@ import msgspec
 
 from fissile.api.asked import KeyRefused, OriginRefused, ask
 from fissile.api.endpoint import FastEndpoint, Request, Response, json_response
+from fissile.api.limits import GuestOrderTooLarge, count_guest_order
 from fissile.domain.catalogue.errors import SkuAmbiguous, SkuUnknown
 from fissile.domain.members.errors import ScopeMissing
 from fissile.domain.orders.errors import (
@@ -29,9 +30,11 @@ from fissile.domain.orders.errors import (
 from fissile.domain.orders.model import Contact, PlacedOrder
 from fissile.domain.shares.errors import CodeMistyped, CodeNotFound, ShareUnknown
 from fissile.domain.shares.rules import TOKEN_LENGTH, find_code
+from fissile.domain.shipping.errors import AddressNeeded, NotShippedThere, RegionNeeded
 from fissile.flows.place_order import place_order
 from fissile.infra.batcher import Busy, DatabaseAway
 from fissile.infra.chance import SystemChance
+from fissile.infra.rate_limits import TooManyGuestOrders
 from fissile.kernel.ids import public_id
 from fissile.kernel.money import BadAmount, parse_major
 
@@ -51,12 +54,17 @@ class OrderLine(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class OrderContact(msgspec.Struct, forbid_unknown_fields=True):
-    """Whom to send it to."""
+    """
+    Whom to send it to. ``country`` (ISO 3166-1, two letters) and ``region`` (ISO 3166-2) are what shipping is priced
+    by; ``address`` is written on the parcel as it is given.
+    """
 
     name: Annotated[str, msgspec.Meta(max_length=80, pattern=_TEXT)]
     phone: Annotated[str, msgspec.Meta(max_length=40, pattern=_TEXT)] = ""
     email: Annotated[str, msgspec.Meta(max_length=200, pattern=_TEXT)] = ""
     address: Annotated[str, msgspec.Meta(max_length=400, pattern=_TEXT)] = ""
+    country: Annotated[str, msgspec.Meta(pattern="^([A-Z]{2})?$")] = ""
+    region: Annotated[str, msgspec.Meta(pattern="^([A-Z]{2}-[A-Z0-9]{1,3})?$")] = ""
 
 
 class OrderRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -76,7 +84,7 @@ class OrderRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class OrderPlaced(msgspec.Struct):
-    """The order: ``total`` in the currency's major unit, ``total_minor`` in whole minor units."""
+    """The order: ``total`` with shipping, in the currency's major unit, ``total_minor`` in whole minor units."""
 
     id: str
     total: str
@@ -93,6 +101,9 @@ def endpoints(house: House) -> Sequence[FastEndpoint]:
         at = datetime.now(UTC)
         asked = await ask(house, request, scope="orders:write", at=at, rng=_CHANCE)
         wanted = await request.json(OrderRequest)
+        if asked.actor is None:
+            pieces = sum(line.quantity for line in _lines(wanted))
+            await count_guest_order(house, address=request.client, pieces=pieces, at=at)
         lines = [(await _sku_id(house, line.sku), line.quantity) for line in _lines(wanted)]
         expected = None
         if wanted.expected_total is not None and lines:
@@ -106,9 +117,7 @@ def endpoints(house: House) -> Sequence[FastEndpoint]:
             member_id=asked.member_id,
             visitor_id=asked.visitor_id,
             visitor_is_new=asked.visitor_is_new,
-            contact=Contact(name=contact.name, phone=contact.phone, email=contact.email, address=contact.address)
-            if contact
-            else None,
+            contact=Contact(**msgspec.structs.asdict(contact)) if contact else None,
             expected_total=expected,
             idempotency_scope=asked.scope,
             idempotency_key=request.idempotency_key,
@@ -139,6 +148,11 @@ def endpoints(house: House) -> Sequence[FastEndpoint]:
                 SeveralMerchants,
                 NothingToPay,
                 TotalTooLarge,
+                AddressNeeded,
+                RegionNeeded,
+                NotShippedThere,
+                GuestOrderTooLarge,
+                TooManyGuestOrders,
                 BadAmount,
                 CodeNotFound,
                 CodeMistyped,

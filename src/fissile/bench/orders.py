@@ -150,7 +150,7 @@ async def _item(house: House, ground: Ground, *, shared: bool) -> OrderItem:
         visitor_id=new_id(at=at, rng=_CHANCE),
         checkout_id=None,
         currency=quoted.currency,
-        goods_minor=quoted.total.minor,
+        goods_minor=quoted.goods.minor,
         shipping_minor=0,
         credit_share_id=share.id if share else None,
         credit_promoter_id=share.promoter_id if share else None,

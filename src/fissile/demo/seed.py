@@ -21,6 +21,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
 import fissile
+from fissile.demo.checkout import show_checkout
 from fissile.demo.money import SECOND_RATE_PPM, invite, refund_in_part
 from fissile.domain.catalogue.rules import COLUMNS
 from fissile.domain.catalogue.tables import merchants, product_pictures, products, sku_stock, skus
@@ -127,6 +128,7 @@ async def seed_demo(db: Database, *, settings: Settings, at: datetime, say: Call
             if day % 10 == 0:
                 say(f"Demo: day {day + 1} of {DAYS}")
             await _play_day(stage, day)
+        await show_checkout(house, buyer=actors["buyer"], operator=actors["operator"], at=at)
     await refund_in_part(db, operator=actors["operator"], at=at)
     await _keep(db, key="done", at=at)
     return people
@@ -416,6 +418,7 @@ async def _follow(stage: _Stage, order: PlacedOrder, *, fate: float, seed: str, 
             await ship_order(
                 house.db,
                 order_id=order.id,
+                carrier="sf",
                 tracking=f"SF{new_id(at=paid_at, rng=rng).int % 10**12:012d}",
                 actor=operator,
                 at=paid_at + timedelta(minutes=40),

@@ -23,7 +23,9 @@ from fissile.domain.orders.model import PayableOrder, Quote
 from fissile.domain.orders.queries import payable_orders
 from fissile.domain.shares.model import Share
 from fissile.domain.shares.queries import shares_by_token
-from fissile.flows.place_order import ItemLine, OrderAnswer, OrderItem, place_orders
+from fissile.domain.shipping.model import AllTerms
+from fissile.domain.shipping.queries import load_terms
+from fissile.flows.place_order import ItemLine, OrderAnswer, OrderItem, place_checkouts
 from fissile.flows.record_visit import VisitItem, record_visits
 from fissile.flows.settle_payment import PaymentAnswer, PaymentItem, settle_payments
 from fissile.infra.batcher import Batcher
@@ -97,7 +99,9 @@ class House:
         self.secure = settings.base_url.startswith("https://")
         limit = settings.queue_max
         self.visits: Batcher[VisitItem, str] = Batcher("visits", self._fast, self._record_visits, queue_max=limit)
-        self.orders: Batcher[OrderItem, OrderAnswer] = Batcher("orders", self._fast, place_orders, queue_max=limit)
+        self.orders: Batcher[tuple[OrderItem, ...], tuple[OrderAnswer, ...]] = Batcher(
+            "orders", self._fast, place_checkouts, queue_max=limit
+        )
         self.payments: Batcher[PaymentItem, PaymentAnswer] = Batcher(
             "payments", self._fast, settle_payments, queue_max=limit
         )
@@ -113,6 +117,7 @@ class House:
         self.sku_ids: Cache[str, UUID] = Cache(self._load_sku_id)
         self.plans: Cache[str, tuple[Plans, int]] = Cache(self._load_plans)
         self.policies: Cache[str, tuple[Policies, int]] = Cache(self._load_policies)
+        self.terms: Cache[str, tuple[AllTerms, int]] = Cache(self._load_terms)
         self.secrets: Cache[str, str] = Cache(self._load_secret)
         self._inviters_read: Coalesced[UUID, Inviter] = Coalesced(self._fast, inviters_of, "inviters", queue_max=limit)
         self.inviters: Cache[UUID, Inviter] = Cache(self._inviters_read.get)
@@ -156,6 +161,7 @@ class House:
         self.plans.drop()
         self.inviters.drop()
         self.policies.drop()
+        self.terms.drop()
 
     async def _fast(self) -> asyncpg.Connection:
         connection = await self.db.raw()
@@ -185,6 +191,10 @@ class House:
     async def _load_policies(self, _: str) -> tuple[Policies, int]:
         async with self.db.reading() as connection:
             return await load_policies(connection)
+
+    async def _load_terms(self, _: str) -> tuple[AllTerms, int]:
+        async with self.db.reading() as connection:
+            return await load_terms(connection)
 
     async def _load_secret(self, name: str) -> str | None:
         async with self.db.reading() as connection:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
@@ -21,14 +22,17 @@ from fissile.domain.orders.errors import (
     IdempotencyKeyReused,
     OfferKeptChanging,
     QuoteChanged,
+    SeveralMerchants,
     SoldOut,
 )
-from fissile.domain.orders.model import Contact, OrderState, PlacedOrder, Quote
-from fissile.domain.orders.queries import order_by_key
-from fissile.domain.orders.rules import quote, request_hash, wanted_quantities
+from fissile.domain.orders.model import LINES_MAX, Contact, OrderState, PlacedCheckout, PlacedOrder, Quote
+from fissile.domain.orders.queries import checkout_of, order_by_key, orders_of_checkout
+from fissile.domain.orders.rules import by_merchant, quote, request_hash, totals, wanted_quantities, with_shipping
 from fissile.domain.shares.errors import CodeMistyped, ShareExpired, SharePaused, ShareRevoked, ShareUnknown
 from fissile.domain.shares.model import Share
 from fissile.domain.shares.rules import check_open, is_sound
+from fissile.domain.shipping.model import AllTerms, Place
+from fissile.domain.shipping.rules import charge, weight_of
 from fissile.infra.columns import columns
 from fissile.kernel.errors import Refusal
 from fissile.kernel.ids import Chance, new_id, public_id
@@ -43,7 +47,7 @@ _MANY_TOUCHES = 50
 _TYPES = (
     "uuid text text bytea uuid uuid uuid uuid text bigint bigint uuid uuid uuid text text timestamptz timestamptz "
     "bigint uuid uuid text bigint "
-    "int int "
+    "uuid text bigint bigint int int int "
     "int bigint uuid text bigint bigint bigint bigint bigint uuid bigint uuid bigint bigint bigint "
     "int uuid uuid timestamptz text text "
     "int text text text text"
@@ -77,6 +81,10 @@ class ItemHead(NamedTuple):
     credit_binding_id: UUID | None
     credit_unkept: str | None
     policies_version: int
+    shipping_terms_id: UUID | None = None
+    shipping_zone: str = ""
+    weight_grams: int = 0
+    after_sale_days: int = 0
 
 
 class ItemLine(NamedTuple):
@@ -153,91 +161,195 @@ async def place_order(
     :raises EmptyOrder, BadQuantity, TooManyLines, SkuNotOffered, SeveralMerchants, NothingToPay: before anything
     :raises ShareUnknown, CodeMistyped: if the share given is none
     :raises QuoteChanged: if the total is not the one that was shown
+    :raises AddressNeeded, RegionNeeded, NotShippedThere: if the shipping cannot be reckoned
     :raises SoldOut: if stock is short; this answer is kept for the key
     :raises IdempotencyKeyReused: if the key was used for another order
     :raises Busy, DatabaseAway: send the same request again
     """
+    placed = await place_checkout(
+        house,
+        lines=lines,
+        share_token=share_token,
+        member_id=member_id,
+        visitor_id=visitor_id,
+        visitor_is_new=visitor_is_new,
+        contact=contact,
+        expected_totals=None if expected_total is None else (expected_total,),
+        idempotency_scope=idempotency_scope,
+        idempotency_key=idempotency_key,
+        at=at,
+        rng=rng,
+        merchants_max=1,
+    )
+    return placed.orders[0]
+
+
+async def place_checkout(
+    house: House,
+    *,
+    lines: Sequence[tuple[UUID, int]],
+    share_token: str | None,
+    member_id: UUID | None,
+    visitor_id: UUID,
+    visitor_is_new: bool = False,
+    contact: Contact | None,
+    expected_totals: Sequence[Money] | None,
+    idempotency_scope: str,
+    idempotency_key: str,
+    at: datetime,
+    rng: Chance,
+    merchants_max: int = LINES_MAX,
+) -> PlacedCheckout:
+    """
+    Place one order for each merchant of these goods, all of them or none; the same key again returns the same orders.
+
+    As :func:`place_order`, which is this for one merchant. ``expected_totals`` are what the buyer was shown, one sum a
+    currency, in the order of their codes. Goods that are sent need a contact with a place where the merchant's prices
+    depend on it.
+
+    :raises SeveralMerchants: if there are more than ``merchants_max``
+    :raises AddressNeeded, RegionNeeded, NotShippedThere: if the shipping cannot be reckoned
+    :raises EmptyOrder, BadQuantity, TooManyLines, SkuNotOffered, NothingToPay, TotalTooLarge, ShareUnknown,
+        CodeMistyped, QuoteChanged, SoldOut, IdempotencyKeyReused, Busy, DatabaseAway: as :func:`place_order`
+    """
     wanted = wanted_quantities(lines)
-    asked = tuple(wanted.items())
-    hashed = request_hash(wanted=wanted, share_token=share_token, contact=contact, expected_total=expected_total)
+    hashed = request_hash(wanted=wanted, share_token=share_token, contact=contact, expected_total=expected_totals)
     for _ in range(_TRIES):
         try:
             offers = {sku_id: await house.offers.get(sku_id) for sku_id in wanted}
-            shown = tuple(offers.values())
-            quoted = house.quotes.get(asked, shown, partial(quote, wanted=wanted, offers=offers))
-            total = quoted.total
-            if expected_total is not None and expected_total != total:
-                raise QuoteChanged(shown=_shown(expected_total), total=_shown(total))
+            terms, terms_version = await house.terms.get("terms") or (AllTerms(), 0)
+            quotes = quotes_of(
+                house, wanted=wanted, offers=offers, terms=terms, place=contact.place if contact else None
+            )
+            if len(quotes) > merchants_max:
+                raise SeveralMerchants()
+            _check_shown(expected_totals, totals(quotes))
             touches = await _touches(
                 house, share_token=share_token, key=TouchKey(visitor_id, member_id), new=visitor_is_new, at=at
             )
         except Refusal:
-            # An order that this key has placed already is still the answer, whatever has changed since.
+            # Orders that this key has placed already are still the answer, whatever has changed since.
             if known := await _known(house, scope=idempotency_scope, key=idempotency_key, hashed=hashed):
                 return known
             raise
         policies, policies_version = await house.policies.get("policies") or (Policies(), 0)
-        policy = policies.policy_for(quoted.merchant_id)
-        decided = _credit(
-            house,
-            touches=touches,
-            policy=policy,
-            basket=_basket(quoted, buyer_id=member_id, at=at),
-            binding=await _binding(house, policy=policy, member_id=member_id),
-        )
         plans, plans_version = await house.plans.get("plans") or (Plans.of(plans=(), fees=()), 0)
-        credited = decided.promoter_id
-        second = await _second(house, promoter_id=credited, buyer_id=member_id) if credited else None
-        split = house.splits.get(
-            (asked, credited is not None, second is not None),
-            (*shown, plans),
-            partial(
-                item_lines,
-                quoted=quoted,
-                offers=offers,
-                plans=plans,
-                credited=credited is not None,
-                invited=second is not None,
-            ),
-        )
-        head = ItemHead(
-            id=new_id(at=at, rng=rng),
-            scope=idempotency_scope,
-            key=idempotency_key,
-            request_hash=hashed,
-            merchant_id=quoted.merchant_id,
-            member_id=member_id,
-            visitor_id=visitor_id,
-            checkout_id=None,
-            currency=total.currency,
-            goods_minor=total.minor,
-            shipping_minor=0,
-            credit_share_id=decided.share_id,
-            credit_promoter_id=decided.promoter_id,
-            second_promoter_id=second,
-            credit_rule=policy.name,
-            credit_reason=decided.reason,
-            placed_at=at,
-            reserved_until=at + timedelta(seconds=house.settings.reservation_seconds),
-            plans_version=plans_version,
-            credit_policy_id=policy.id,
-            credit_binding_id=decided.binding.order_id if decided.binding else None,
-            credit_unkept=json.dumps(decided.unkept) if decided.unkept else None,
-            policies_version=policies_version,
-        )
-        answer = await _submit(house, OrderItem(head, split, item_touches(decided), contact))
-        if answer.outcome != "stale":
-            return _placed(answer, offers)
+        if plans_version != terms_version:
+            house.forget()  # one of them was read before a change and the other after it
+            continue
+        checkout_id = new_id(at=at, rng=rng) if len(quotes) > 1 else None
+        items = []
+        for number, quoted in enumerate(quotes):
+            policy = policies.policy_for(quoted.merchant_id)
+            decided = _credit(
+                house,
+                touches=touches,
+                policy=policy,
+                basket=_basket(quoted, buyer_id=member_id, at=at),
+                binding=await _binding(house, policy=policy, member_id=member_id),
+            )
+            credited = decided.promoter_id
+            second = await _second(house, promoter_id=credited, buyer_id=member_id) if credited else None
+            asked = tuple((line.sku_id, line.quantity) for line in quoted.lines)
+            split = house.splits.get(
+                (asked, credited is not None, second is not None),
+                (*(offers[sku_id] for sku_id, _ in asked), plans),
+                partial(
+                    item_lines,
+                    quoted=quoted,
+                    offers=offers,
+                    plans=plans,
+                    credited=credited is not None,
+                    invited=second is not None,
+                ),
+            )
+            of_merchant = terms.by_merchant.get(quoted.merchant_id)
+            days = of_merchant.after_sale_days if of_merchant else None
+            head = ItemHead(
+                id=new_id(at=at, rng=rng),
+                scope=_scope(idempotency_scope, number),
+                key=idempotency_key,
+                request_hash=hashed,
+                merchant_id=quoted.merchant_id,
+                member_id=member_id,
+                visitor_id=visitor_id,
+                checkout_id=checkout_id,
+                currency=quoted.currency,
+                goods_minor=quoted.goods.minor,
+                shipping_minor=quoted.shipping.minor,
+                credit_share_id=decided.share_id,
+                credit_promoter_id=credited,
+                second_promoter_id=second,
+                credit_rule=policy.name,
+                credit_reason=decided.reason,
+                placed_at=at,
+                reserved_until=at + timedelta(seconds=house.settings.reservation_seconds),
+                plans_version=plans_version,
+                credit_policy_id=policy.id,
+                credit_binding_id=decided.binding.order_id if decided.binding else None,
+                credit_unkept=json.dumps(decided.unkept) if decided.unkept else None,
+                policies_version=policies_version,
+                shipping_terms_id=quoted.shipping.terms_id,
+                shipping_zone=quoted.shipping.zone,
+                weight_grams=quoted.shipping.weight_grams,
+                after_sale_days=house.settings.after_sale_days if days is None else days,
+            )
+            items.append(OrderItem(head, split, item_touches(decided), contact))
+        answers = await _submit(house, tuple(items))
+        if answers[0].outcome == "known" and checkout_id is not None:
+            # The first answer named another checkout.
+            checkout_id = await _checkout_of(house, order_id=answers[0].order_id)
+        if answers[0].outcome != "stale":
+            return PlacedCheckout(checkout_id=checkout_id, orders=tuple(_placed(one, offers) for one in answers))
         house.forget()
     raise OfferKeptChanging()
 
 
-async def _submit(house: House, item: OrderItem) -> OrderAnswer:
+def quotes_of(
+    house: House,
+    *,
+    wanted: Mapping[UUID, int],
+    offers: Mapping[UUID, Offer | None],
+    terms: AllTerms,
+    place: Place | None,
+) -> tuple[Quote, ...]:
+    """
+    Return what each merchant's order of these goods costs now, merchants by id.
+
+    :raises SkuNotOffered, NothingToPay, TotalTooLarge, AddressNeeded, RegionNeeded, NotShippedThere: as they say
+    """
+    quotes = []
+    for asked in by_merchant(wanted=wanted, offers=offers):
+        quoted = house.quotes.get(
+            asked, tuple(offers[sku_id] for sku_id, _ in asked), partial(quote, wanted=dict(asked), offers=offers)
+        )
+        of_merchant = terms.by_merchant.get(quoted.merchant_id)
+        if of_merchant is not None:
+            parcel = [(offer, quantity) for sku_id, quantity in asked if (offer := offers[sku_id]) is not None]
+            charged = charge(
+                terms=of_merchant, place=place, weight_grams=weight_of(parcel), goods_minor=quoted.goods.minor
+            )
+            quoted = with_shipping(quoted, charged)
+        quotes.append(quoted)
+    return tuple(quotes)
+
+
+def _check_shown(expected: Sequence[Money] | None, found: Sequence[Money]) -> None:
+    if expected is not None and tuple(expected) != tuple(found):
+        raise QuoteChanged(shown=" + ".join(map(_shown, expected)), total=" + ".join(map(_shown, found)))
+
+
+def _scope(scope: str, number: int) -> str:
+    """The keys of a checkout's further orders stand in scopes of their own: one key, one row each."""
+    return f"{scope}/{number + 1}" if number else scope
+
+
+async def _submit(house: House, items: tuple[OrderItem, ...]) -> Sequence[OrderAnswer]:
     try:
-        return await house.orders.submit(item)
+        return await house.orders.submit(items)
     except asyncpg.UniqueViolationError:
         # The same key with other goods, placed through another process in this very moment: now it is known.
-        return await house.orders.submit(item)
+        return await house.orders.submit(items)
 
 
 async def _touches(house: House, *, share_token: str | None, key: TouchKey, new: bool, at: datetime) -> list[Touch]:
@@ -333,10 +445,9 @@ def item_lines(
             product_id=offer.product_id, category_ids=offer.category_ids, merchant_id=offer.merchant_id
         )
         fee = plans.fee_for(merchant_id=offer.merchant_id)
-        tax_rate_ppm, tax_minor = 0, 0
         split: LineSplit = split_line(
             amount=Money(line.amount_minor, quoted.currency),
-            tax=Money(tax_minor, quoted.currency),
+            tax=Money(line.tax_minor, quoted.currency),
             quantity=line.quantity,
             plan=plan,
             fee=fee,
@@ -351,8 +462,8 @@ def item_lines(
                 line.title,
                 line.quantity,
                 line.unit_price_minor,
-                tax_rate_ppm,
-                tax_minor,
+                line.tax_rate_ppm,
+                line.tax_minor,
                 line.sku_version,
                 fee.id if fee else None,
                 split.fee.minor,
@@ -377,28 +488,39 @@ def item_touches(decided: Credit) -> tuple[ItemTouch, ...]:
 
 
 async def place_orders(connection: asyncpg.Connection, items: Sequence[OrderItem]) -> list[OrderAnswer]:
-    """Place a set of orders in one call; return an answer for each, in order."""
+    """Place a set of orders, each by itself, in one call; return an answer for each, in order."""
+    return [one for (one,) in await place_checkouts(connection, [(item,) for item in items])]
+
+
+async def place_checkouts(
+    connection: asyncpg.Connection, checkouts: Sequence[tuple[OrderItem, ...]]
+) -> list[tuple[OrderAnswer, ...]]:
+    """Place a set of checkouts in one call, the orders of each all or none; return their answers, in order."""
     heads: list[tuple[Any, ...]] = []
     lines: list[tuple[Any, ...]] = []
     touches: list[tuple[Any, ...]] = []
     contacts: list[tuple[Any, ...]] = []
-    for number, item in enumerate(items, 1):
+    together = [len(items) for items in checkouts]
+    begins = accumulate(together, initial=1)
+    firsts = [first for first, many in zip(begins, together, strict=False) for _ in range(many)]
+    for number, item in enumerate((item for items in checkouts for item in items), 1):
         first = len(lines) + 1
         lines.extend((number, *line) for line in item.lines)
-        heads.append((*item.head, first, len(lines)))
+        heads.append((*item.head, firsts[number - 1], first, len(lines)))
         touches.extend((number, *touch) for touch in item.touches)
         if (whom := item.contact) is not None:
             contacts.append((number, whom.name, whom.phone, whom.email, whom.address))
     arguments = [
-        *columns(heads, width=len(ItemHead._fields) + 2),
+        *columns(heads, width=len(ItemHead._fields) + 3),
         *columns(lines, width=len(ItemLine._fields) + 1),
         *columns(touches, width=len(ItemTouch._fields) + 1),
         *columns(contacts, width=5),
     ]
-    return [
+    answers = iter(
         OrderAnswer(outcome, order_id, total, currency, state, json.loads(detail) if detail else None)
         for outcome, order_id, total, currency, state, detail in await connection.fetch(_CALL, *arguments)
-    ]
+    )
+    return [tuple(islice(answers, many)) for many in together]
 
 
 def _placed(answer: OrderAnswer, offers: dict[UUID, Offer | None]) -> PlacedOrder:
@@ -423,16 +545,26 @@ def _placed(answer: OrderAnswer, offers: dict[UUID, Offer | None]) -> PlacedOrde
     )
 
 
-async def _known(house: House, *, scope: str, key: str, hashed: bytes) -> PlacedOrder | None:
+async def _checkout_of(house: House, *, order_id: UUID) -> UUID | None:
+    async with house.db.reading() as connection:
+        return await checkout_of(connection, order_id=order_id)
+
+
+async def _known(house: House, *, scope: str, key: str, hashed: bytes) -> PlacedCheckout | None:
     async with house.db.reading() as connection:
         row = await order_by_key(connection, scope=scope, key=key)
-    if row is None:
-        return None
-    if row["request_hash"] != hashed:
-        raise IdempotencyKeyReused()
-    return PlacedOrder(
-        id=row["id"], total=Money(row["total_minor"], row["currency"]), state=row["state"], replayed=True
+        if row is None:
+            return None
+        if row["request_hash"] != hashed:
+            raise IdempotencyKeyReused()
+        together = [row]
+        if row["checkout_id"] is not None:
+            together = await orders_of_checkout(connection, checkout_id=row["checkout_id"])
+    placed = tuple(
+        PlacedOrder(id=one["id"], total=Money(one["total_minor"], one["currency"]), state=one["state"], replayed=True)
+        for one in together
     )
+    return PlacedCheckout(checkout_id=row["checkout_id"], orders=placed)
 
 
 def _shown(money: Money) -> str:

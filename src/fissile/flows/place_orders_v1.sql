@@ -1,12 +1,14 @@
 -- Place orders: items one after another over rows locked in the one order; each accepted or refused whole.
--- Items, lines (p_from..p_to are an item's), touches and contacts are parallel arrays.
+-- Items, lines (p_from..p_to are an item's), touches and contacts are parallel arrays. Items of one checkout stand
+-- together, p_first is the first of them: they are placed all or none.
 -- Outcomes: placed · known (first answer) · other_body · refused (a kept refusal) · stale (decide once more) · sold_out
 CREATE FUNCTION place_orders_v1(
   p_id uuid[], p_scope text[], p_key text[], p_hash bytea[], p_merchant uuid[], p_member uuid[], p_visitor uuid[],
   p_checkout uuid[], p_currency text[], p_goods bigint[], p_shipping bigint[], p_credit_share uuid[],
   p_credit_promoter uuid[], p_second uuid[], p_credit_rule text[], p_credit_reason text[], p_at timestamptz[], p_until timestamptz[], p_plans bigint[],
   p_policy uuid[], p_binding uuid[], p_unkept text[], p_policies bigint[],
-  p_from int[], p_to int[],
+  p_terms uuid[], p_zone text[], p_weight bigint[], p_after_sale bigint[],
+  p_first int[], p_from int[], p_to int[],
   l_item int[], l_no bigint[], l_sku uuid[], l_title text[], l_quantity bigint[], l_price bigint[],
   l_tax_rate bigint[], l_tax bigint[], l_version bigint[], l_fee_plan uuid[], l_fee bigint[], l_plan uuid[],
   l_commission bigint[], l_second bigint[], l_hold bigint[],
@@ -33,6 +35,8 @@ DECLARE
   v_policies bigint;
   v_missing text;
   v_last int;           -- the last line of the item that was taken
+  v_bad int;            -- the item for which a checkout is not placed
+  v_ranks text[] := ARRAY['other_body', 'refused', 'stale', 'sold_out', 'known'];
   k int;
 BEGIN
   PERFORM 1 FROM sku_stock WHERE sku_id = ANY (l_sku) ORDER BY sku_id FOR NO KEY UPDATE;
@@ -75,6 +79,8 @@ BEGIN
      WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM attribution_policy_versions r WHERE r.id = x.id)
     UNION ALL SELECT 'binding of order', id FROM (SELECT DISTINCT unnest(p_binding)) AS x (id)
      WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM buyer_bindings r WHERE r.order_id = x.id)
+    UNION ALL SELECT 'shipping terms', id FROM (SELECT DISTINCT unnest(p_terms)) AS x (id)
+     WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM shipping_terms r WHERE r.id = x.id)
     UNION ALL SELECT 'SKU', id FROM (SELECT DISTINCT unnest(l_sku)) AS x (id) WHERE id <> ALL (s_id)
   ) AS missing;
   IF v_missing IS NOT NULL THEN
@@ -124,6 +130,31 @@ BEGIN
         END LOOP;
       END IF;
     END IF;
+
+    -- The last order of a checkout: if one of them cannot be, none is, and what the others had taken is given back.
+    IF p_first[i] < i AND (i = v_n OR p_first[i + 1] > i) THEN
+      v_bad := NULL;
+      FOR j IN p_first[i] .. i LOOP
+        IF v_outcome[j] <> 'placed' AND (v_bad IS NULL OR array_position(v_ranks, v_outcome[j])
+                                                          < array_position(v_ranks, v_outcome[v_bad])) THEN
+          v_bad := j;
+        END IF;
+      END LOOP;
+      IF v_bad IS NOT NULL AND NOT v_outcome[p_first[i]:i] <@ ARRAY['known'] THEN
+        IF v_outcome[v_bad] = 'known' THEN  -- one was placed before, others were not: these are other goods
+          v_outcome[v_bad] := 'other_body';
+        END IF;
+        FOR j IN p_first[i] .. i LOOP
+          IF v_outcome[j] = 'placed' THEN
+            FOR l IN p_from[j] .. p_to[j] LOOP
+              s_taken[v_at[l]] := s_taken[v_at[l]] - l_quantity[l];
+            END LOOP;
+          END IF;
+          v_outcome[j] := v_outcome[v_bad];
+          v_detail[j] := v_detail[v_bad];
+        END LOOP;
+      END IF;
+    END IF;
   END LOOP;
 
   UPDATE sku_stock SET reserved = reserved + taken.quantity
@@ -133,15 +164,17 @@ BEGIN
   INSERT INTO orders (id, merchant_id, member_id, visitor_id, checkout_id, state, currency, goods_minor,
                       shipping_minor, total_minor, idempotency_scope, idempotency_key, request_hash, credit_share_id,
                       credit_promoter_id, second_promoter_id, credit_rule, credit_reason, placed_at, reserved_until,
-                      credit_policy_id, credit_binding_id, credit_unkept)
+                      credit_policy_id, credit_binding_id, credit_unkept, shipping_terms_id, shipping_zone, weight_grams,
+                      after_sale_days)
   SELECT id, merchant, member, visitor, checkout, 'placed', curr, goods, shipping, goods + shipping, scope, key, hash,
          credit_share, credit_promoter, second, credit_rule, credit_reason, placed, until,
-         policy, binding, unkept::jsonb
+         policy, binding, unkept::jsonb, terms, zone, weight, after_sale
     FROM unnest(p_id, p_merchant, p_member, p_visitor, p_checkout, p_currency, p_goods, p_shipping, p_scope, p_key,
                 p_hash, p_credit_share, p_credit_promoter, p_second, p_credit_rule, p_credit_reason, p_at, p_until,
-                p_policy, p_binding, p_unkept, v_outcome)
+                p_policy, p_binding, p_unkept, p_terms, p_zone, p_weight, p_after_sale, v_outcome)
       AS o (id, merchant, member, visitor, checkout, curr, goods, shipping, scope, key, hash, credit_share,
-            credit_promoter, second, credit_rule, credit_reason, placed, until, policy, binding, unkept, done)
+            credit_promoter, second, credit_rule, credit_reason, placed, until, policy, binding, unkept, terms, zone,
+            weight, after_sale, done)
    WHERE done = 'placed';
 
   INSERT INTO order_lines (order_id, line_no, sku_id, title, quantity, unit_price_minor, amount_minor, tax_rate_ppm,

@@ -12,13 +12,17 @@ from fissile.infra.database import Database
 from fissile.infra.events import Actor, Event, record_events
 
 TRACKING_MAX = 100
+CARRIER_MAX = 40
 
 
-async def ship_order(db: Database, *, order_id: UUID, tracking: str, actor: Actor, at: datetime) -> None:
+async def ship_order(
+    db: Database, *, order_id: UUID, tracking: str, carrier: str = "", actor: Actor, at: datetime
+) -> None:
     """
     Mark a paid order as shipped; staff of its merchant call it, or an operator.
 
-    ``tracking`` is the carrier's number, cut to 100 characters; it may be empty.
+    ``tracking`` is the carrier's number, cut to 100 characters; it may be empty. ``carrier`` is one of ``CARRIERS``,
+    whose page the buyer is led to, or any other name.
 
     :raises RoleNotAllowed: if the actor is neither
     :raises OrderUnknown: if there is no such order
@@ -36,6 +40,11 @@ async def ship_order(db: Database, *, order_id: UUID, tracking: str, actor: Acto
             connection,
             order_ids=[order_id],
             wanted=["paid"],
-            values={"state": "shipped", "shipped_at": at, "tracking": tracking.strip()[:TRACKING_MAX]},
+            values={
+                "state": "shipped",
+                "shipped_at": at,
+                "tracking": tracking.strip()[:TRACKING_MAX],
+                "carrier": carrier.strip()[:CARRIER_MAX],
+            },
         )
         await record_events(connection, happened=[Event("order.shipped", order_id, {})], actor=actor, at=at)

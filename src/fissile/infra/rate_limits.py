@@ -25,6 +25,8 @@ LIMITS: dict[str, RateLimitItem] = {
     "code_attempt_address": RateLimitItemPerMinute(120, 1),
     "api_key_address": RateLimitItemPerMinute(60, 1),
     "guest_order_address": RateLimitItemPerMinute(60, 1),
+    "order_link_address": RateLimitItemPerHour(20, 1),
+    "order_link_order": RateLimitItemPerHour(5, 1),
 }
 
 _NO_LIMIT = 2**31 - 1
@@ -45,21 +47,26 @@ class TooManyRequests(Refusal):
     """Too many attempts: try again in {retry_after} seconds."""
 
 
+class TooManyGuestOrders(Refusal):
+    """Guests place at most {most} orders a minute from one address: wait {retry_after} seconds, or sign in."""
+
+
 class RateLimits:
     """Counts attempts; each is counted in a transaction of its own, whatever becomes of what was attempted."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def hit(self, name: str, identifier: str, at: datetime) -> None:
+    async def hit(self, name: str, identifier: str, at: datetime, *, limit: RateLimitItem | None = None) -> None:
         """
         Count one attempt at ``at`` against the limit ``name`` of this address, e-mail or member.
 
-        A refused attempt is not counted, so that a patient person gets in again.
+        A refused attempt is not counted, so that a patient person gets in again. ``limit`` is another than the
+        usual one of that name, where a setting says so.
 
         :raises TooManyRequests: if the window is full; ``retry_after`` is in whole seconds
         """
-        limit = LIMITS[name]
+        limit = limit or LIMITS[name]
         limiter = MovingWindowRateLimiter(_Windows(db=self._db, at=at))
         key = _hidden(name, identifier)
         if not await limiter.hit(limit, name, key):

@@ -45,6 +45,23 @@ class Settings:
     reservation_seconds: int = _setting(
         "FISSILE_RESERVATION_SECONDS", "How long stock is kept for an order that is not paid.", 900
     )
+    after_sale_days: int = _setting(
+        "FISSILE_AFTER_SALE_DAYS",
+        "How long after its completion an order may be given back, where its merchant says nothing else.",
+        7,
+    )
+    auto_complete_days: int = _setting(
+        "FISSILE_AUTO_COMPLETE_DAYS", "An order that was sent this long ago is completed by itself.", 15
+    )
+    guest_link_days: int = _setting(
+        "FISSILE_GUEST_LINK_DAYS", "How long the signed link of a guest's order opens it.", 90
+    )
+    guest_orders_per_minute: int = _setting(
+        "FISSILE_GUEST_ORDERS_PER_MINUTE", "Orders of guests from one address, by pages and API; 0: any number.", 60
+    )
+    guest_pieces_max: int = _setting(
+        "FISSILE_GUEST_PIECES_MAX", "Pieces in one order of a guest, at most; 0: any number.", 1000
+    )
     database_pool: int = _setting("FISSILE_DATABASE_POOL", "Connections of a web process.", 10)
     queue_max: int = _setting(
         "FISSILE_QUEUE_MAX", "Requests that wait for the database at most; more are told 503.", 4096

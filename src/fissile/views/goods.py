@@ -44,8 +44,8 @@ SELECT p.id, p.merchant_id, p.code, p.title, p.description, p.state, m.name AS m
 """)
 _SKUS = text("""
 SELECT s.id, s.code, s.title, s.options, s.price_minor, s.currency, s.state, s.version, st.tracked, st.on_hand,
-       st.reserved
-  FROM skus s JOIN sku_stock st ON st.sku_id = s.id
+       st.reserved, s.weight_grams, p.tax_rate_ppm
+  FROM skus s JOIN sku_stock st ON st.sku_id = s.id JOIN products p ON p.id = s.product_id
  WHERE s.product_id = :product ORDER BY s.position, s.id LIMIT 200
 """).columns(options=JSONB)
 _SKU_OWNER = text("SELECT s.product_id, s.merchant_id, s.currency FROM skus s WHERE s.id = :sku")

@@ -16,7 +16,8 @@ PAGE = 30
 
 _ORDER = text("""
 SELECT o.id, o.merchant_id, m.name AS merchant, o.member_id, o.visitor_id, o.state, o.currency, o.total_minor,
-       o.refunded_minor, o.tracking, o.placed_at, o.reserved_until, o.paid_at, o.shipped_at, o.completed_at,
+       o.refunded_minor, o.goods_minor, o.shipping_minor, o.shipping_zone, o.weight_grams, o.after_sale_days,
+       o.checkout_id, o.carrier, o.tracking, o.placed_at, o.reserved_until, o.paid_at, o.shipped_at, o.completed_at,
        o.closed_at, o.credit_promoter_id, o.credit_share_id, o.credit_rule, o.credit_reason,
        o.credit_policy_id, o.credit_binding_id, o.credit_unkept,
        credited.display_name AS credit_name, c.name, c.phone, c.email, c.address

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from litestar import Response, get, post
 
 from fissile.api import asking
 from fissile.api.problems import status_of
+from fissile.domain.members.model import member_actor
 from fissile.flows.become_promoter import become_promoter
+from fissile.flows.change_cart import merge_cart
 from fissile.flows.sign_in import sign_in
 from fissile.flows.sign_out import sign_out
 from fissile.flows.sign_up import sign_up
 from fissile.infra.rate_limits import RateLimits
 from fissile.kernel.errors import Refusal
 from fissile.kernel.ids import parse_public_id
-from fissile.web.asker import PageRequest, asker_of, client_of, form_of
+from fissile.web.asker import Asker, PageRequest, asker_of, client_of, form_of
 from fissile.web.page import go, page
 from fissile.web.query import word
 
@@ -57,6 +60,7 @@ async def send_sign_in(request: PageRequest) -> Response[Any]:
             email=email,
             sentence=asker.words.refusal(refusal),
         )
+    await _bring_cart(asker, opened.member_id)
     asker.set_session(opened.session_token)
     return go(wanted, note="signed-in")
 
@@ -99,8 +103,14 @@ async def send_sign_up(request: PageRequest) -> Response[Any]:
             name=name,
             sentence=asker.words.refusal(refusal),
         )
+    await _bring_cart(asker, opened.member_id)
     asker.set_session(opened.session_token)
     return go(wanted, note="welcome")
+
+
+async def _bring_cart(asker: Asker, member_id: UUID) -> None:
+    """What the visitor had in the cart comes along."""
+    await merge_cart(asker.house.db, visitor_id=asker.visitor_id, actor=member_actor(member_id=member_id), at=asker.at)
 
 
 @post("/sign-out", status_code=303)

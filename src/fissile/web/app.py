@@ -32,7 +32,9 @@ from fissile.infra.secrets import secret_named
 from fissile.kernel.errors import Refusal
 from fissile.web import (
     account,
+    addresses,
     attribution,
+    cart,
     checkout,
     invitations,
     manage_attribution,
@@ -42,6 +44,7 @@ from fissile.web import (
     manage_orders,
     manage_people,
     manage_refunds,
+    manage_shipping,
     orders,
     overview,
     promoter,
@@ -77,6 +80,8 @@ def create_app(house: House) -> Litestar:
         route_handlers=[
             static,
             *shop.HANDLERS,
+            *cart.HANDLERS,
+            *addresses.HANDLERS,
             *checkout.HANDLERS,
             *orders.HANDLERS,
             *account.HANDLERS,
@@ -93,6 +98,7 @@ def create_app(house: House) -> Litestar:
             *manage_money.HANDLERS,
             *manage_people.HANDLERS,
             *manage_attribution.HANDLERS,
+            *manage_shipping.HANDLERS,
             nothing_here,
         ],
         before_request=gate,

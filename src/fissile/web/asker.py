@@ -107,13 +107,24 @@ class Asker:
     def _form_words(self) -> str:
         return "form" if self.session else f"form:{self.visitor_id}"
 
-    def guest_key(self, order_id: UUID) -> str:
-        """Return the key that opens an order without signing in."""
-        return asking.signed(secret=self.guest_secret, words=f"order:{order_id}")
+    def guest_key(self, id: UUID) -> str:
+        """
+        Return the key that opens an order, or orders placed together, without signing in.
 
-    def guest_key_holds(self, order_id: UUID, given: str) -> bool:
-        """Return whether the key opens this order."""
-        return asking.signature_holds(secret=self.guest_secret, words=f"order:{order_id}", given=given)
+        It names the day on which it ends and is signed (HMAC-SHA256): nobody can guess one, or make one last longer.
+        """
+        day = self._day() + self.house.settings.guest_link_days
+        return f"{day:x}-{asking.signed(secret=self.guest_secret, words=f'order:{id}:{day:x}')}"
+
+    def guest_key_holds(self, id: UUID, given: str) -> bool:
+        """Return whether the key opens this order, today."""
+        day, _, signature = given.partition("-")
+        if not asking.signature_holds(secret=self.guest_secret, words=f"order:{id}:{day}", given=signature):
+            return False
+        return int(day, 16) >= self._day()  # the day was ours: it is signed
+
+    def _day(self) -> int:
+        return int(self.at.timestamp()) // 86_400
 
 
 async def look(request: PageRequest) -> Asker:

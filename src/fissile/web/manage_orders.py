@@ -8,6 +8,7 @@ from uuid import UUID
 from litestar import Response, get, post
 from litestar.params import FromPath
 
+from fissile.domain.aftersales.model import CARRIERS
 from fissile.flows.cancel_order import cancel_order
 from fissile.flows.complete_order import complete_order
 from fissile.flows.ship_order import ship_order
@@ -63,6 +64,7 @@ async def order(request: PageRequest, order: FromPath[str]) -> Response[str]:
         order=found,
         may_write=asker.has(*WRITERS),
         may_refund=asker.has("operator"),
+        carriers=CARRIERS.values(),
         **parts,
     )
 
@@ -76,7 +78,14 @@ async def send_ship(request: PageRequest, order: FromPath[str]) -> Response[None
     tracking = form.get("tracking")
     if len(tracking) > _TRACKING_MAX:
         raise FieldTooLong(most=_TRACKING_MAX)
-    await ship_order(asker.house.db, order_id=order_id, tracking=tracking, actor=asker.actor, at=asker.at)
+    await ship_order(
+        asker.house.db,
+        order_id=order_id,
+        tracking=tracking,
+        carrier=form.get("carrier"),
+        actor=asker.actor,
+        at=asker.at,
+    )
     return go(f"/operator/orders/{order}", note="shipped")
 
 

@@ -31,6 +31,17 @@ WORDS_IN_REFUSALS = {
     "expired": later("Expired"),
     "refunded": later("Refunded"),
     "made": later("Waiting for approval"),
+    "asked": later("Waits for an answer"),
+    "accepted": later("Accepted"),
+    "refused": later("Refused"),
+    "withdrawn": later("Withdrawn"),
+    "name": later("Name"),
+    "phone": later("Phone"),
+    "email": later("E-mail"),
+    "region": later("Province or region"),
+    "city": later("City and district"),
+    "street": later("Street and house"),
+    "postcode": later("Postcode"),
     "dropped": later("Dropped"),
 }
 

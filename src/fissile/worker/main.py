@@ -13,6 +13,8 @@ import structlog
 from sqlalchemy import delete
 from sqlalchemy.exc import SQLAlchemyError
 
+from fissile.flows.change_cart import forget_carts
+from fissile.flows.complete_orders import complete_orders
 from fissile.flows.expire_orders import expire_orders
 from fissile.flows.release_commissions import release_commissions
 from fissile.flows.return_refunds import return_refunds
@@ -51,6 +53,10 @@ def sweeps(db: Database, settings: Settings) -> dict[str, Sweep]:
     return {
         "expire_orders": lambda at: expire_orders(db, at=at, rng=_CHANCE, limit=CHUNK),
         "release_commissions": lambda at: release_commissions(db, at=at, rng=_CHANCE, limit=CHUNK),
+        "complete_orders": lambda at: complete_orders(
+            db, after=timedelta(days=settings.auto_complete_days), at=at, limit=CHUNK
+        ),
+        "forget_carts": lambda at: forget_carts(db, at=at, limit=CHUNK),
         "return_refunds": refunds,
         "sweep_sessions": lambda at: sweep_sessions(db, at=at, limit=CHUNK),
         "forget_refusals": refusals,

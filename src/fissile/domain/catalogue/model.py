@@ -23,6 +23,8 @@ class Offer:
     state: str  # 'listed' only if SKU and product are listed and the merchant is active
     version: int
     tracked: bool
+    weight_grams: int | None = None  # 0: delivered digitally, nothing is sent; None: sent, its weight is not known
+    tax_rate_ppm: int = 0  # of the net price; the price contains the tax
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,3 +136,5 @@ class Draft:
     pictures: tuple[str, ...]
     merchant_code: str
     merchant_name: str
+    weight_grams: int | None = None
+    tax_rate_ppm: int | None = None

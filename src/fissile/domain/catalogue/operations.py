@@ -37,7 +37,7 @@ from fissile.infra.pictures import Prepared
 from fissile.kernel.ids import Chance, new_id, public_id
 from fissile.kernel.money import MINOR_MAX
 
-_PRODUCT_FIELDS = ("title", "description", "category", "pictures")
+_PRODUCT_FIELDS = ("title", "description", "category", "pictures", "tax_rate_ppm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,7 +325,7 @@ class _Chunk:
         changed = set()
         for name in _PRODUCT_FIELDS:
             given = getattr(draft, name)
-            if not given:
+            if given is None or given in ("", ()):
                 continue
             first = self.spoken.first(merchant_code=merchant.code, product_code=product.code, name=name)
             wanted, old = self._wanted(name, draft, product, first=first)
@@ -377,6 +377,7 @@ class _Chunk:
             tracked=False,
             on_hand=0,
             reserved=0,
+            weight_grams=draft.weight_grams,
         )
         product.siblings.append(SiblingRow(sku.id, sku.code, options, position))
         self.searched_anew.add(product.id)
@@ -394,6 +395,10 @@ class _Chunk:
                 if sibling.id == sku.id:
                     sibling.options = draft.options
             self.events.append(Event("sku.changed", sku.id, {"fields": ["options"]}))
+            changed = True
+        if draft.weight_grams is not None and draft.weight_grams != sku.weight_grams:
+            sku.weight_grams, sku.version = draft.weight_grams, sku.version + 1
+            self.events.append(Event("sku.changed", sku.id, {"fields": ["weight_grams"]}))
             changed = True
         if price_minor != sku.price_minor:
             old, sku.price_minor, sku.version = sku.price_minor, price_minor, sku.version + 1
@@ -448,6 +453,15 @@ class _Chunk:
             [_sku_update(one, at=self.at) for one in self.changed_skus.values() if one.id not in self.new_skus],
         )
         await _many(connection, store.UPDATE_SKU_TITLE, [one for product in retitled for one in sku_titles(product)])
+        await _many(
+            connection,
+            store.BUMP_VERSIONS,
+            [
+                {"of_product_id": id}
+                for id, fields in sorted(self.changed_products.items())
+                if "tax_rate_ppm" in fields and id not in self.new_products
+            ],
+        )
         await self._write_stock(connection)
         happened = [*self.events, *self._product_events()]
         await record_events(connection, happened=happened, actor=self.actor, at=self.at)
@@ -483,6 +497,7 @@ class _Chunk:
             "sort_key": made["new_sort_key"],
             "lexemes": made["lexemes"],
             "search_text": made["new_search_text"],
+            "tax_rate_ppm": product.tax_rate_ppm,
             "created_at": self.at,
             "changed_at": self.at,
         }
@@ -500,6 +515,7 @@ class _Chunk:
             "state": sku.state,
             "position": sku.position,
             "version": sku.version,
+            "weight_grams": sku.weight_grams,
             "created_at": self.at,
             "changed_at": self.at,
         }
@@ -705,6 +721,57 @@ async def change_product_words(
     await store.notify(connection)
 
 
+async def change_sku_terms(
+    connection: AsyncConnection,
+    *,
+    sku_id: UUID,
+    weight_grams: int | None,
+    tax_rate_ppm: int | None,
+    actor: Actor,
+    at: datetime,
+    rng: Chance,
+) -> None:
+    """
+    Set the weight of a SKU (grams; 0: delivered digitally) and the tax rate of its product; None leaves one as it is.
+
+    Both are part of what an order is decided on, so the versions of the offers grow.
+
+    :raises SkuUnknown, NotYourMerchant, NothingToChange: as they say
+    """
+    if weight_grams is None and tax_rate_ppm is None:
+        raise NothingToChange()
+    await store.take_turn(connection)
+    sku = await _one_sku(connection, sku_id)
+    rules.require_access(actor, merchant_id=sku.merchant_id)
+    (product,) = await store.products_with_siblings(connection, product_ids=[sku.product_id])
+    happened = []
+    if weight_grams is not None and weight_grams != sku.weight_grams:
+        sku.weight_grams, sku.version = weight_grams, sku.version + 1
+        await connection.execute(store.UPDATE_SKU, _sku_update(sku, at=at))
+        happened.append(Event("sku.changed", sku_id, {"fields": ["weight_grams"]}))
+    if tax_rate_ppm is not None and tax_rate_ppm != product.tax_rate_ppm:
+        await store.locked_skus(connection, sku_ids=[one.id for one in product.siblings])
+        await connection.execute(
+            store.UPDATE_TAX_RATE,
+            {"of_product_id": product.id, "new_tax_rate_ppm": tax_rate_ppm, "new_changed_at": at},
+        )
+        await connection.execute(store.BUMP_VERSIONS, {"of_product_id": product.id})
+        happened.append(Event("product.changed", product.id, {"fields": ["tax_rate_ppm"]}))
+    if not happened:
+        return
+    await record_events(connection, happened=happened, actor=actor, at=at)
+    await record_act(
+        connection,
+        act="sku.terms",
+        subject=public_id("sku", sku_id),
+        detail={"weight_grams": weight_grams, "tax_rate_ppm": tax_rate_ppm},
+        actor=actor,
+        at=at,
+        rng=rng,
+    )
+    await store.notify(connection)
+
+
 def product_update(product: ProductRow, *, at: datetime) -> dict[str, Any]:
     """Return the values of a product's row that follow from its words and its SKUs."""
     searched = rules.search_text(
@@ -719,6 +786,7 @@ def product_update(product: ProductRow, *, at: datetime) -> dict[str, Any]:
         "new_sort_key": rules.sort_key(product.title),
         "lexemes": rules.search_vector(searched),
         "new_search_text": searched,
+        "new_tax_rate_ppm": product.tax_rate_ppm,
         "new_changed_at": at,
     }
 
@@ -771,6 +839,7 @@ def _sku_update(sku: SkuRow, *, at: datetime) -> dict[str, Any]:
         "new_price_minor": sku.price_minor,
         "new_state": sku.state,
         "new_version": sku.version,
+        "new_weight_grams": sku.weight_grams,
         "new_changed_at": at,
     }
 

@@ -99,6 +99,7 @@ SELECT CASE f.size WHEN 'original' THEN q.media_type ELSE 'image/jpeg' END AS me
 """).bindparams(bindparam("picture_id", type_=Uuid()), bindparam("size", type_=Text()))
 _OFFERS = text("""
 SELECT k.id, k.product_id, k.merchant_id, p.category_id, k.title, k.price_minor, k.currency, k.version, t.tracked,
+       k.weight_grams, p.tax_rate_ppm,
        CASE WHEN k.state = 'listed' AND p.state = 'listed' AND m.state = 'active'
             THEN 'listed' ELSE 'unlisted' END AS state
   FROM skus k
@@ -120,7 +121,7 @@ SELECT k.code AS sku, p.code AS product, p.title, k.options, p.description, coal
        k.price_minor, k.currency, CASE WHEN t.tracked THEN t.on_hand::text ELSE '' END AS stock,
        (SELECT array_agg(pp.picture_id ORDER BY pp.position) FROM product_pictures pp
          WHERE pp.product_id = p.id) AS picture_ids,
-       m.code AS merchant_code, m.name AS merchant_name
+       m.code AS merchant_code, m.name AS merchant_name, k.weight_grams, p.tax_rate_ppm
   FROM skus k
   JOIN sku_stock t ON t.sku_id = k.id
   JOIN products p ON p.id = k.product_id
@@ -279,6 +280,8 @@ async def offers(connection: AsyncConnection, *, sku_ids: Sequence[UUID]) -> dic
             state=row.state,
             version=row.version,
             tracked=row.tracked,
+            weight_grams=row.weight_grams,
+            tax_rate_ppm=row.tax_rate_ppm,
         )
         for row in rows
     }
@@ -300,6 +303,8 @@ async def export_rows(connection: AsyncConnection) -> AsyncIterator[list[str]]:
             row.stock,
             " ".join(public_id("pic", one) for one in row.picture_ids or ()),
             rules.merchant_cell(code=row.merchant_code, name=row.merchant_name),
+            "" if row.weight_grams is None else str(row.weight_grams),
+            rules.tax_rate_text(row.tax_rate_ppm) if row.tax_rate_ppm else "",
         ]
 
 

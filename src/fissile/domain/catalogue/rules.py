@@ -14,7 +14,7 @@ from fissile.infra.pinyin import pinyin
 from fissile.infra.tabular import Row, escaped
 from fissile.kernel.errors import Refusal
 from fissile.kernel.ids import UnknownId, parse_public_id
-from fissile.kernel.money import MINOR_MAX, Money, minor_digits, parse_major
+from fissile.kernel.money import MINOR_MAX, PPM, Money, minor_digits, parse_major
 
 COLUMNS = (
     "sku",
@@ -28,6 +28,8 @@ COLUMNS = (
     "stock",
     "pictures",
     "merchant",
+    "weight_grams",
+    "tax_rate",
 )
 NEEDED = ("sku", "title", "price")
 HOUSE_CODE = "house"  # whose goods they are where a row names no merchant
@@ -46,11 +48,14 @@ LIMITS = {
     "stock": 20,
     "pictures": 2_000,
     "merchant": 80,
+    "weight_grams": 20,
+    "tax_rate": 20,
 }
 CATEGORY_DEPTH_MAX = 5
 PICTURES_MAX = 20
 SKUS_MAX = 1_000  # of one product
 STOCK_MAX = 1_000_000_000
+WEIGHT_GRAMS_MAX = 10_000_000  # ten tonnes
 REASON_MAX = 200
 
 _LEXEME_MAX = 16
@@ -58,6 +63,7 @@ SEARCHED_MAX = 15_000  # times 16 letters of 4 bytes: as much as a tsvector can 
 _QUERY_MAX = 100
 _PRICE = re.compile(r"(?P<sign>-?)(?P<whole>\d{1,20})(?:\.(?P<part>\d+))?(?P<minor> minor)?", re.ASCII)
 _WHOLE = re.compile(r"\d{1,20}", re.ASCII)
+_PER_CENT = re.compile(r"(?P<whole>\d{1,3})(?:\.(?P<part>\d{1,4}))?\s*%?", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _NOT_SLUG = re.compile(r"[\W_]+")
@@ -103,6 +109,8 @@ def parse_row(row: Row) -> Draft:
         pictures=_pictures(line["pictures"]),
         merchant_code=merchant_code,
         merchant_name=line["merchant"],
+        weight_grams=parse_weight(line["weight_grams"]),
+        tax_rate_ppm=parse_tax_rate(line["tax_rate"]),
     )
 
 
@@ -291,6 +299,42 @@ def _stock(cell: str) -> int | None:
     if int(cell) > STOCK_MAX:
         raise BadCell(column="stock", reason=f"it is above {STOCK_MAX}")
     return int(cell)
+
+
+def parse_weight(cell: str) -> int | None:
+    """
+    Return a weight in whole grams, None for a blank cell; 0 means that nothing is sent.
+
+    :raises BadCell: if it is no whole number, or above ten tonnes
+    """
+    if not cell:
+        return None
+    if not _WHOLE.fullmatch(cell) or int(cell) > WEIGHT_GRAMS_MAX:
+        raise BadCell(
+            column="weight_grams", reason=f"“{cell}” is not a whole number of grams from 0 to {WEIGHT_GRAMS_MAX}"
+        )
+    return int(cell)
+
+
+def parse_tax_rate(cell: str) -> int | None:
+    """
+    Return a rate of tax, written in per cent ("13", "5.5%"), as parts per million of the net price; None if blank.
+
+    :raises BadCell: if it is no number of per cent from 0 to 100 with at most four digits after the point
+    """
+    if not cell:
+        return None
+    match = _PER_CENT.fullmatch(cell)
+    ppm = int(match["whole"] + (match["part"] or "").ljust(4, "0")) if match else PPM + 1
+    if ppm > PPM:
+        raise BadCell(column="tax_rate", reason=f"“{cell}” is not a rate in per cent from 0 to 100, such as 13 or 5.5")
+    return ppm
+
+
+def tax_rate_text(ppm: int) -> str:
+    """Return a rate of tax as an import reads it: in per cent."""
+    whole, part = divmod(ppm, 10_000)
+    return f"{whole}.{part:04d}".rstrip("0").rstrip(".")
 
 
 def _pictures(cell: str) -> tuple[str, ...]:

@@ -54,6 +54,7 @@ class SkuRow:
     tracked: bool
     on_hand: int
     reserved: int
+    weight_grams: int | None = None
 
 
 @dataclass(slots=True)
@@ -77,6 +78,7 @@ class ProductRow:
     title: str
     description: str
     state: str
+    tax_rate_ppm: int = 0
     siblings: list[SiblingRow] = field(default_factory=list)
     picture_ids: list[UUID] = field(default_factory=list)
 
@@ -122,6 +124,7 @@ _SKUS = (
         skus.c.state,
         skus.c.position,
         skus.c.version,
+        skus.c.weight_grams,
         sku_stock.c.tracked,
         sku_stock.c.on_hand,
         sku_stock.c.reserved,
@@ -137,6 +140,7 @@ _PRODUCTS = select(
     products.c.title,
     products.c.description,
     products.c.state,
+    products.c.tax_rate_ppm,
 ).where(
     (products.c.id == func.any(ids("product_ids")))
     | ((products.c.merchant_id == func.any(ids("merchant_ids"))) & (products.c.code == func.any(texts("codes"))))
@@ -166,6 +170,7 @@ UPDATE_PRODUCT = (
         sort_key=bindparam("new_sort_key"),
         search=func.array_to_tsvector(texts("lexemes")),
         search_text=bindparam("new_search_text"),
+        tax_rate_ppm=bindparam("new_tax_rate_ppm"),
         changed_at=bindparam("new_changed_at"),
     )
 )
@@ -178,11 +183,17 @@ UPDATE_SKU = (
         price_minor=bindparam("new_price_minor"),
         state=bindparam("new_state"),
         version=bindparam("new_version"),
+        weight_grams=bindparam("new_weight_grams"),
         changed_at=bindparam("new_changed_at"),
     )
 )
 UPDATE_SKU_TITLE = update(skus).where(skus.c.id == bindparam("sku_id")).values(title=bindparam("new_title"))
 BUMP_VERSIONS = update(skus).where(skus.c.product_id == bindparam("of_product_id")).values(version=skus.c.version + 1)
+UPDATE_TAX_RATE = (
+    update(products)
+    .where(products.c.id == bindparam("of_product_id"))
+    .values(tax_rate_ppm=bindparam("new_tax_rate_ppm"), changed_at=bindparam("new_changed_at"))
+)
 UPDATE_STOCK = (
     update(sku_stock)
     .where(sku_stock.c.sku_id == bindparam("stock_sku_id"))

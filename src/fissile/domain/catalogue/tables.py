@@ -56,8 +56,10 @@ products = Table(
     words("search_text"),  # folded title, description, SKU codes: rechecked with position()
     moment("created_at"),
     moment("changed_at"),
+    number("tax_rate_ppm", server_default="0"),  # of the net price; prices contain the tax
     UniqueConstraint("merchant_id", "code"),
     CheckConstraint("state IN ('listed', 'unlisted')", name="state"),
+    CheckConstraint("tax_rate_ppm BETWEEN 0 AND 1000000", name="tax_rate"),
 )
 Index("products_search_idx", products.c.search, postgresql_using="gin")
 # The shop's first page and its cursor.
@@ -77,12 +79,14 @@ skus = Table(
     words("currency"),
     words("state"),
     number("position"),
-    # Grows with each change of price or state; an order decided on an older one is decided again.
+    # Grows with each change of price, state, weight or tax rate; an order decided on an older one is decided again.
     number("version", server_default="1"),
     moment("created_at"),
     moment("changed_at"),
+    number("weight_grams", nullable=True),  # 0: delivered digitally, nothing is sent; null: sent, weight not known
     UniqueConstraint("merchant_id", "code"),
     CheckConstraint("price_minor >= 0", name="price"),
+    CheckConstraint("weight_grams BETWEEN 0 AND 10000000", name="weight"),
     CheckConstraint("state IN ('listed', 'unlisted')", name="state"),
 )
 Index("skus_product_id_idx", skus.c.product_id, skus.c.position)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, any_, bindparam, insert, select, text, update
+from sqlalchemy import ARRAY, ColumnElement, Uuid, any_, bindparam, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fissile.domain.commissions.releases import Part, TakenBack
@@ -114,11 +114,27 @@ async def lock_parts_of_order(connection: AsyncConnection, *, order_id: UUID) ->
     return found + [_proceeds(row) for row in await connection.execute(_PROCEEDS_OF_ORDER, {"order_id": order_id})]
 
 
-async def lock_due_parts(connection: AsyncConnection, *, at: datetime, limit: int) -> list[Part]:
-    """Lock up to ``limit`` held parts whose hold is over (its last moment included), commissions first."""
-    due = [_commission(row) for row in await connection.execute(_DUE_COMMISSIONS, {"now": at, "most": limit})]
+# A condition on the id of an order.
+Waits = Callable[[ColumnElement[UUID]], ColumnElement[bool]]
+
+
+async def lock_due_parts(
+    connection: AsyncConnection,
+    *,
+    at: datetime,
+    limit: int,
+    waits: Waits,
+) -> list[Part]:
+    """
+    Lock up to ``limit`` held parts whose hold is over (its last moment included), commissions first.
+
+    Parts of orders for which ``waits`` (a condition on the order's id) is true are left until it is not.
+    """
+    commissions_due = _DUE_COMMISSIONS.where(~waits(commissions.c.order_id))
+    due = [_commission(row) for row in await connection.execute(commissions_due, {"now": at, "most": limit})]
     rest = limit - len(due)
-    return due + [_proceeds(row) for row in await connection.execute(_DUE_PROCEEDS, {"now": at, "most": rest})]
+    proceeds_due = _DUE_PROCEEDS.where(~waits(line_proceeds.c.order_id))
+    return due + [_proceeds(row) for row in await connection.execute(proceeds_due, {"now": at, "most": rest})]
 
 
 async def mark_released(connection: AsyncConnection, *, parts: Sequence[Part], at: datetime) -> None:

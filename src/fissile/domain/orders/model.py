@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from fissile.domain.shipping.model import NO_CHARGE, Charge
 from fissile.kernel.money import Money
 
 OrderState = Literal["placed", "paid", "shipped", "completed", "cancelled", "expired", "refunded"]
@@ -26,6 +27,8 @@ class QuoteLine:
     unit_price_minor: int
     amount_minor: int
     sku_version: int
+    tax_rate_ppm: int = 0
+    tax_minor: int = 0  # contained in the amount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +38,26 @@ class Quote:
     merchant_id: UUID
     currency: str
     lines: tuple[QuoteLine, ...]
+    shipping: Charge = NO_CHARGE
+
+    @property
+    def goods(self) -> Money:
+        """The sum of the lines, their tax contained."""
+        return Money(sum(line.amount_minor for line in self.lines), self.currency)
 
     @property
     def total(self) -> Money:
-        """The sum of the lines."""
-        return Money(sum(line.amount_minor for line in self.lines), self.currency)
+        """The sum of the lines and the shipping."""
+        return Money(self.goods.minor + self.shipping.minor, self.currency)
+
+    @property
+    def taxes(self) -> tuple[tuple[int, Money], ...]:
+        """The tax contained in the lines, by rate in parts per million, the highest first; rates of 0 left out."""
+        found: dict[int, int] = {}
+        for line in self.lines:
+            if line.tax_rate_ppm:
+                found[line.tax_rate_ppm] = found.get(line.tax_rate_ppm, 0) + line.tax_minor
+        return tuple((rate, Money(found[rate], self.currency)) for rate in sorted(found, reverse=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +68,13 @@ class Contact:
     phone: str = ""
     email: str = ""
     address: str = ""
+    country: str = ""  # two letters of ISO 3166-1, where the address is given with its parts
+    region: str = ""  # a code of ISO 3166-2, where it is one
+
+    @property
+    def place(self) -> tuple[str, str] | None:
+        """Country and region, by which shipping is priced; None if the address names no country."""
+        return (self.country, self.region) if self.country else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +85,14 @@ class PlacedOrder:
     total: Money
     state: OrderState
     replayed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedCheckout:
+    """Orders placed together, one a merchant; ``checkout_id`` is None where there is only one."""
+
+    checkout_id: UUID | None
+    orders: tuple[PlacedOrder, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +159,8 @@ class LockedOrder:
     shipping_minor: int
     shipping_refunded_minor: int
     paid_at: datetime | None
+    completed_at: datetime | None
+    after_sale_days: int
 
     @property
     def left(self) -> Money:

@@ -31,6 +31,8 @@ _LOCKED = select(
     orders.c.shipping_minor,
     orders.c.shipping_refunded_minor,
     orders.c.paid_at,
+    orders.c.completed_at,
+    orders.c.after_sale_days,
 ).with_for_update(key_share=True)
 _LOCK_ONE = _LOCKED.where(orders.c.id == bindparam("order_id"))
 # The oldest first; what another sweep or a payment holds at this moment is left to it.
@@ -38,6 +40,13 @@ _EXPIRED = (
     select(orders.c.id)
     .where(orders.c.state == "placed", orders.c.reserved_until <= bindparam("now"))
     .order_by(orders.c.reserved_until)
+    .limit(bindparam("most"))
+    .with_for_update(key_share=True, skip_locked=True)
+)
+_SENT_LONG_AGO = (
+    select(orders.c.id)
+    .where(orders.c.state == "shipped", orders.c.shipped_at <= bindparam("before"))
+    .order_by(orders.c.shipped_at)
     .limit(bindparam("most"))
     .with_for_update(key_share=True, skip_locked=True)
 )
@@ -112,6 +121,12 @@ async def lock_order(connection: AsyncConnection, *, order_id: UUID) -> LockedOr
 async def lock_expired_orders(connection: AsyncConnection, *, at: datetime, limit: int) -> list[UUID]:
     """Lock up to ``limit`` orders whose reservation has ended unpaid (its last moment included), by id."""
     found = await connection.execute(_EXPIRED, {"now": at, "most": limit})
+    return sorted(found.scalars())
+
+
+async def lock_sent_orders(connection: AsyncConnection, *, before: datetime, limit: int) -> list[UUID]:
+    """Lock up to ``limit`` orders sent at ``before`` or earlier that nobody has completed, by id."""
+    found = await connection.execute(_SENT_LONG_AGO, {"before": before, "most": limit})
     return sorted(found.scalars())
 
 

@@ -37,10 +37,32 @@ async def payable_orders(connection: asyncpg.Connection, order_ids: Sequence[UUI
     }
 
 
-_BY_KEY = select(orders.c.id, orders.c.request_hash, orders.c.total_minor, orders.c.currency, orders.c.state)
+_BY_KEY = select(
+    orders.c.id,
+    orders.c.request_hash,
+    orders.c.checkout_id,
+    orders.c.merchant_id,
+    orders.c.total_minor,
+    orders.c.currency,
+    orders.c.state,
+)
 
 
 async def order_by_key(connection: AsyncConnection, *, scope: str, key: str) -> RowMapping | None:
-    """Return the order that an idempotency key has placed (id, request_hash, total_minor, currency, state)."""
+    """Return the order that an idempotency key has placed, the first of its checkout."""
     wanted = (orders.c.idempotency_scope == scope) & (orders.c.idempotency_key == key)
     return (await connection.execute(_BY_KEY.where(wanted))).mappings().first()
+
+
+async def orders_of_checkout(connection: AsyncConnection, *, checkout_id: UUID) -> list[RowMapping]:
+    """Return the orders that were placed together, by merchant."""
+    together = _BY_KEY.where(orders.c.checkout_id == checkout_id).order_by(orders.c.merchant_id)
+    return list((await connection.execute(together)).mappings())
+
+
+async def checkout_of(connection: AsyncConnection, *, order_id: UUID) -> UUID | None:
+    """Return the checkout in which an order was placed with others; None if it was placed by itself."""
+    found: UUID | None = (
+        await connection.execute(select(orders.c.checkout_id).where(orders.c.id == order_id))
+    ).scalar_one_or_none()
+    return found

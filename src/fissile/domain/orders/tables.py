@@ -49,6 +49,12 @@ orders = Table(
     uid("credit_binding_id", nullable=True),  # the order that had bound the buyer, where that decided
     Column("credit_unkept", JSONB(), nullable=True),  # touches judged but not kept in order_touches, by reason
     words("tracking", server_default=""),
+    words("carrier", server_default=""),  # a code of domain/aftersales, or what staff wrote
+    # What the shipping was decided on (null: the merchant had no terms, or nothing is sent).
+    uid("shipping_terms_id", nullable=True),
+    words("shipping_zone", server_default=""),
+    number("weight_grams", server_default="0"),
+    number("after_sale_days", server_default="0"),  # how long after its completion it may be given back
     moment("placed_at"),
     moment("reserved_until"),
     moment("paid_at", nullable=True),
@@ -83,6 +89,10 @@ Index(
     orders.c.placed_at,
     postgresql_where=text("member_id IS NOT NULL"),
 )
+# The orders of one checkout.
+Index("orders_checkout_id_idx", orders.c.checkout_id, postgresql_where=text("checkout_id IS NOT NULL"))
+# The sweep that completes what was sent long ago.
+Index("orders_shipped_at_idx", orders.c.shipped_at, postgresql_where=text("state = 'shipped'"))
 Index("orders_merchant_id_idx", orders.c.merchant_id, orders.c.placed_at)
 Index(
     "orders_credit_promoter_id_idx",

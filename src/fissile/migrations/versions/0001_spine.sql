@@ -44,6 +44,17 @@ CREATE UNIQUE INDEX buyer_bindings_member_id_key ON buyer_bindings (member_id) W
 -- next statement
 COMMENT ON TABLE buyer_bindings IS 'A buyer''s lasting tie to a promoter; kept when policies change, used only where one says so.';
 -- next statement
+CREATE TABLE carts (
+	owner_id UUID NOT NULL, 
+	is_member BOOLEAN NOT NULL, 
+	revision BIGINT NOT NULL, 
+	changed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT carts_pkey PRIMARY KEY (owner_id), 
+	CONSTRAINT carts_revision_check CHECK (revision > 0)
+);
+-- next statement
+CREATE INDEX carts_left_idx ON carts (changed_at) WHERE NOT is_member;
+-- next statement
 CREATE TABLE categories (
 	id UUID NOT NULL, 
 	parent_id UUID, 
@@ -296,6 +307,11 @@ CREATE TABLE orders (
 	credit_binding_id UUID, 
 	credit_unkept JSONB, 
 	tracking TEXT COLLATE "C" DEFAULT '' NOT NULL, 
+	carrier TEXT COLLATE "C" DEFAULT '' NOT NULL, 
+	shipping_terms_id UUID, 
+	shipping_zone TEXT COLLATE "C" DEFAULT '' NOT NULL, 
+	weight_grams BIGINT DEFAULT '0' NOT NULL, 
+	after_sale_days BIGINT DEFAULT '0' NOT NULL, 
 	placed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	reserved_until TIMESTAMP WITH TIME ZONE NOT NULL, 
 	paid_at TIMESTAMP WITH TIME ZONE, 
@@ -316,6 +332,8 @@ CREATE TABLE orders (
 	CONSTRAINT orders_paid_check CHECK (state NOT IN ('paid', 'shipped', 'completed', 'refunded') OR paid_at IS NOT NULL)
 );
 -- next statement
+CREATE INDEX orders_checkout_id_idx ON orders (checkout_id) WHERE checkout_id IS NOT NULL;
+-- next statement
 CREATE INDEX orders_credit_promoter_id_idx ON orders (credit_promoter_id, placed_at) WHERE credit_promoter_id IS NOT NULL;
 -- next statement
 CREATE INDEX orders_member_id_idx ON orders (member_id, placed_at) WHERE member_id IS NOT NULL;
@@ -323,6 +341,8 @@ CREATE INDEX orders_member_id_idx ON orders (member_id, placed_at) WHERE member_
 CREATE INDEX orders_merchant_id_idx ON orders (merchant_id, placed_at);
 -- next statement
 CREATE INDEX orders_reserved_until_idx ON orders (reserved_until) WHERE state = 'placed';
+-- next statement
+CREATE INDEX orders_shipped_at_idx ON orders (shipped_at) WHERE state = 'shipped';
 -- next statement
 CREATE TABLE payments (
 	id UUID NOT NULL, 
@@ -421,6 +441,28 @@ CREATE INDEX visits_visitor_id_idx ON visits (visitor_id);
 -- next statement
 COMMENT ON TABLE visits IS 'Once per visitor and window; last_at is the touch that attribution sees.';
 -- next statement
+CREATE TABLE after_sale_requests (
+	id UUID NOT NULL, 
+	order_id UUID NOT NULL, 
+	kind TEXT COLLATE "C" NOT NULL, 
+	reason TEXT COLLATE "C" NOT NULL, 
+	state TEXT COLLATE "C" NOT NULL, 
+	asked_by UUID, 
+	asked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	decided_by UUID, 
+	decided_at TIMESTAMP WITH TIME ZONE, 
+	answer TEXT COLLATE "C" DEFAULT '' NOT NULL, 
+	CONSTRAINT after_sale_requests_pkey PRIMARY KEY (id), 
+	CONSTRAINT after_sale_requests_kind_check CHECK (kind IN ('refund', 'return')), 
+	CONSTRAINT after_sale_requests_state_check CHECK (state IN ('asked', 'accepted', 'refused', 'withdrawn')), 
+	CONSTRAINT after_sale_requests_decided_check CHECK ((state = 'asked') = (decided_at IS NULL)), 
+	CONSTRAINT after_sale_requests_order_id_fkey FOREIGN KEY(order_id) REFERENCES orders (id)
+);
+-- next statement
+CREATE UNIQUE INDEX after_sale_requests_open_key ON after_sale_requests (order_id) WHERE state = 'asked';
+-- next statement
+CREATE INDEX after_sale_requests_order_id_idx ON after_sale_requests (order_id, asked_at);
+-- next statement
 CREATE TABLE api_keys (
 	id UUID NOT NULL, 
 	role TEXT COLLATE "C" NOT NULL, 
@@ -476,6 +518,29 @@ CREATE TABLE fee_plan_versions (
 );
 -- next statement
 CREATE UNIQUE INDEX fee_plan_versions_merchant_id_version_key ON fee_plan_versions (merchant_id, version) NULLS NOT DISTINCT;
+-- next statement
+CREATE TABLE member_addresses (
+	id UUID NOT NULL, 
+	member_id UUID NOT NULL, 
+	slot BIGINT NOT NULL, 
+	name TEXT COLLATE "C" NOT NULL, 
+	phone TEXT COLLATE "C" NOT NULL, 
+	email TEXT COLLATE "C" NOT NULL, 
+	country TEXT COLLATE "C" NOT NULL, 
+	region TEXT COLLATE "C" NOT NULL, 
+	city TEXT COLLATE "C" NOT NULL, 
+	street TEXT COLLATE "C" NOT NULL, 
+	postcode TEXT COLLATE "C" NOT NULL, 
+	is_default BOOLEAN NOT NULL, 
+	changed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT member_addresses_pkey PRIMARY KEY (id), 
+	CONSTRAINT member_addresses_member_id_slot_key UNIQUE (member_id, slot), 
+	CONSTRAINT member_addresses_slot_check CHECK (slot BETWEEN 1 AND 20), 
+	CONSTRAINT member_addresses_country_check CHECK (country ~ '^[A-Z]{2}$'), 
+	CONSTRAINT member_addresses_member_id_fkey FOREIGN KEY(member_id) REFERENCES members (id)
+);
+-- next statement
+CREATE UNIQUE INDEX member_addresses_default_key ON member_addresses (member_id) WHERE is_default;
 -- next statement
 CREATE TABLE member_logins (
 	member_id UUID NOT NULL, 
@@ -562,9 +627,11 @@ CREATE TABLE products (
 	search_text TEXT COLLATE "C" NOT NULL, 
 	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	changed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	tax_rate_ppm BIGINT DEFAULT '0' NOT NULL, 
 	CONSTRAINT products_pkey PRIMARY KEY (id), 
 	CONSTRAINT products_merchant_id_code_key UNIQUE (merchant_id, code), 
 	CONSTRAINT products_state_check CHECK (state IN ('listed', 'unlisted')), 
+	CONSTRAINT products_tax_rate_check CHECK (tax_rate_ppm BETWEEN 0 AND 1000000), 
 	CONSTRAINT products_merchant_id_fkey FOREIGN KEY(merchant_id) REFERENCES merchants (id), 
 	CONSTRAINT products_category_id_fkey FOREIGN KEY(category_id) REFERENCES categories (id)
 );
@@ -668,6 +735,23 @@ CREATE TABLE shares (
 -- next statement
 CREATE INDEX shares_promoter_id_idx ON shares (promoter_id, created_at);
 -- next statement
+CREATE TABLE shipping_terms (
+	id UUID NOT NULL, 
+	merchant_id UUID NOT NULL, 
+	version BIGINT NOT NULL, 
+	zones JSONB NOT NULL, 
+	after_sale_days BIGINT, 
+	made_by UUID, 
+	valid_from TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT shipping_terms_pkey PRIMARY KEY (id), 
+	CONSTRAINT shipping_terms_merchant_id_version_key UNIQUE (merchant_id, version), 
+	CONSTRAINT shipping_terms_after_sale_days_check CHECK (after_sale_days BETWEEN 0 AND 365), 
+	CONSTRAINT shipping_terms_zones_check CHECK (jsonb_typeof(zones) = 'array' AND jsonb_array_length(zones) > 0), 
+	CONSTRAINT shipping_terms_merchant_id_fkey FOREIGN KEY(merchant_id) REFERENCES merchants (id)
+);
+-- next statement
+COMMENT ON TABLE shipping_terms IS 'Each change is a new version, the newest decides; an order names the version that priced it.';
+-- next statement
 CREATE TABLE visitor_members (
 	visitor_id UUID NOT NULL, 
 	member_id UUID NOT NULL, 
@@ -750,9 +834,11 @@ CREATE TABLE skus (
 	version BIGINT DEFAULT '1' NOT NULL, 
 	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	changed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	weight_grams BIGINT, 
 	CONSTRAINT skus_pkey PRIMARY KEY (id), 
 	CONSTRAINT skus_merchant_id_code_key UNIQUE (merchant_id, code), 
 	CONSTRAINT skus_price_check CHECK (price_minor >= 0), 
+	CONSTRAINT skus_weight_check CHECK (weight_grams BETWEEN 0 AND 10000000), 
 	CONSTRAINT skus_state_check CHECK (state IN ('listed', 'unlisted')), 
 	CONSTRAINT skus_product_id_fkey FOREIGN KEY(product_id) REFERENCES products (id), 
 	CONSTRAINT skus_merchant_id_fkey FOREIGN KEY(merchant_id) REFERENCES merchants (id)
@@ -761,6 +847,19 @@ CREATE TABLE skus (
 CREATE INDEX skus_code_idx ON skus (code);
 -- next statement
 CREATE INDEX skus_product_id_idx ON skus (product_id, position);
+-- next statement
+CREATE TABLE cart_lines (
+	owner_id UUID NOT NULL, 
+	sku_id UUID NOT NULL, 
+	quantity BIGINT NOT NULL, 
+	seen_minor BIGINT NOT NULL, 
+	seen_currency TEXT COLLATE "C" NOT NULL, 
+	added_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT cart_lines_pkey PRIMARY KEY (owner_id, sku_id), 
+	CONSTRAINT cart_lines_quantity_check CHECK (quantity BETWEEN 1 AND 10000), 
+	CONSTRAINT cart_lines_owner_id_fkey FOREIGN KEY(owner_id) REFERENCES carts (owner_id) ON DELETE CASCADE, 
+	CONSTRAINT cart_lines_sku_id_fkey FOREIGN KEY(sku_id) REFERENCES skus (id)
+);
 -- next statement
 CREATE TABLE commissions (
 	id UUID NOT NULL, 
@@ -972,14 +1071,16 @@ BEGIN
 END $$;
 -- next statement
 -- Place orders: items one after another over rows locked in the one order; each accepted or refused whole.
--- Items, lines (p_from..p_to are an item's), touches and contacts are parallel arrays.
+-- Items, lines (p_from..p_to are an item's), touches and contacts are parallel arrays. Items of one checkout stand
+-- together, p_first is the first of them: they are placed all or none.
 -- Outcomes: placed · known (first answer) · other_body · refused (a kept refusal) · stale (decide once more) · sold_out
 CREATE FUNCTION place_orders_v1(
   p_id uuid[], p_scope text[], p_key text[], p_hash bytea[], p_merchant uuid[], p_member uuid[], p_visitor uuid[],
   p_checkout uuid[], p_currency text[], p_goods bigint[], p_shipping bigint[], p_credit_share uuid[],
   p_credit_promoter uuid[], p_second uuid[], p_credit_rule text[], p_credit_reason text[], p_at timestamptz[], p_until timestamptz[], p_plans bigint[],
   p_policy uuid[], p_binding uuid[], p_unkept text[], p_policies bigint[],
-  p_from int[], p_to int[],
+  p_terms uuid[], p_zone text[], p_weight bigint[], p_after_sale bigint[],
+  p_first int[], p_from int[], p_to int[],
   l_item int[], l_no bigint[], l_sku uuid[], l_title text[], l_quantity bigint[], l_price bigint[],
   l_tax_rate bigint[], l_tax bigint[], l_version bigint[], l_fee_plan uuid[], l_fee bigint[], l_plan uuid[],
   l_commission bigint[], l_second bigint[], l_hold bigint[],
@@ -1006,6 +1107,8 @@ DECLARE
   v_policies bigint;
   v_missing text;
   v_last int;           -- the last line of the item that was taken
+  v_bad int;            -- the item for which a checkout is not placed
+  v_ranks text[] := ARRAY['other_body', 'refused', 'stale', 'sold_out', 'known'];
   k int;
 BEGIN
   PERFORM 1 FROM sku_stock WHERE sku_id = ANY (l_sku) ORDER BY sku_id FOR NO KEY UPDATE;
@@ -1048,6 +1151,8 @@ BEGIN
      WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM attribution_policy_versions r WHERE r.id = x.id)
     UNION ALL SELECT 'binding of order', id FROM (SELECT DISTINCT unnest(p_binding)) AS x (id)
      WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM buyer_bindings r WHERE r.order_id = x.id)
+    UNION ALL SELECT 'shipping terms', id FROM (SELECT DISTINCT unnest(p_terms)) AS x (id)
+     WHERE id IS NOT NULL AND NOT EXISTS (SELECT FROM shipping_terms r WHERE r.id = x.id)
     UNION ALL SELECT 'SKU', id FROM (SELECT DISTINCT unnest(l_sku)) AS x (id) WHERE id <> ALL (s_id)
   ) AS missing;
   IF v_missing IS NOT NULL THEN
@@ -1097,6 +1202,31 @@ BEGIN
         END LOOP;
       END IF;
     END IF;
+
+    -- The last order of a checkout: if one of them cannot be, none is, and what the others had taken is given back.
+    IF p_first[i] < i AND (i = v_n OR p_first[i + 1] > i) THEN
+      v_bad := NULL;
+      FOR j IN p_first[i] .. i LOOP
+        IF v_outcome[j] <> 'placed' AND (v_bad IS NULL OR array_position(v_ranks, v_outcome[j])
+                                                          < array_position(v_ranks, v_outcome[v_bad])) THEN
+          v_bad := j;
+        END IF;
+      END LOOP;
+      IF v_bad IS NOT NULL AND NOT v_outcome[p_first[i]:i] <@ ARRAY['known'] THEN
+        IF v_outcome[v_bad] = 'known' THEN  -- one was placed before, others were not: these are other goods
+          v_outcome[v_bad] := 'other_body';
+        END IF;
+        FOR j IN p_first[i] .. i LOOP
+          IF v_outcome[j] = 'placed' THEN
+            FOR l IN p_from[j] .. p_to[j] LOOP
+              s_taken[v_at[l]] := s_taken[v_at[l]] - l_quantity[l];
+            END LOOP;
+          END IF;
+          v_outcome[j] := v_outcome[v_bad];
+          v_detail[j] := v_detail[v_bad];
+        END LOOP;
+      END IF;
+    END IF;
   END LOOP;
 
   UPDATE sku_stock SET reserved = reserved + taken.quantity
@@ -1106,15 +1236,17 @@ BEGIN
   INSERT INTO orders (id, merchant_id, member_id, visitor_id, checkout_id, state, currency, goods_minor,
                       shipping_minor, total_minor, idempotency_scope, idempotency_key, request_hash, credit_share_id,
                       credit_promoter_id, second_promoter_id, credit_rule, credit_reason, placed_at, reserved_until,
-                      credit_policy_id, credit_binding_id, credit_unkept)
+                      credit_policy_id, credit_binding_id, credit_unkept, shipping_terms_id, shipping_zone, weight_grams,
+                      after_sale_days)
   SELECT id, merchant, member, visitor, checkout, 'placed', curr, goods, shipping, goods + shipping, scope, key, hash,
          credit_share, credit_promoter, second, credit_rule, credit_reason, placed, until,
-         policy, binding, unkept::jsonb
+         policy, binding, unkept::jsonb, terms, zone, weight, after_sale
     FROM unnest(p_id, p_merchant, p_member, p_visitor, p_checkout, p_currency, p_goods, p_shipping, p_scope, p_key,
                 p_hash, p_credit_share, p_credit_promoter, p_second, p_credit_rule, p_credit_reason, p_at, p_until,
-                p_policy, p_binding, p_unkept, v_outcome)
+                p_policy, p_binding, p_unkept, p_terms, p_zone, p_weight, p_after_sale, v_outcome)
       AS o (id, merchant, member, visitor, checkout, curr, goods, shipping, scope, key, hash, credit_share,
-            credit_promoter, second, credit_rule, credit_reason, placed, until, policy, binding, unkept, done)
+            credit_promoter, second, credit_rule, credit_reason, placed, until, policy, binding, unkept, terms, zone,
+            weight, after_sale, done)
    WHERE done = 'placed';
 
   INSERT INTO order_lines (order_id, line_no, sku_id, title, quantity, unit_price_minor, amount_minor, tax_rate_ppm,

@@ -1,0 +1,1 @@
+"""What somebody means to buy: a cart of a member or of a visitor."""

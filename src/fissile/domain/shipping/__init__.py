@@ -1,0 +1,1 @@
+"""What sending costs: tariffs of each merchant, in versions."""
