@@ -21,6 +21,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
 import fissile
+from fissile.demo.forms import form_by_chance, share_shops
 from fissile.domain.catalogue.rules import COLUMNS
 from fissile.domain.catalogue.tables import merchants, product_pictures, products, sku_stock, skus
 from fissile.domain.commissions.queries import load_plans
@@ -121,6 +122,7 @@ async def seed_demo(db: Database, *, settings: Settings, at: datetime, say: Call
     async with open_house(db=Database(url=db.url, pool=8), settings=settings) as house:
         stage = _Stage(house, began, actors, [], await _goods(db))
         stage.shares = await _shares(stage)
+        await share_shops(house, actors=stage.actors, began=began)
         for day in range(DAYS):
             if day % 10 == 0:
                 say(f"Demo: day {day + 1} of {DAYS}")
@@ -319,7 +321,7 @@ async def _visit(stage: _Stage, *, seed: str, start: datetime) -> None:
     await record_visit(
         stage.house,
         token=share.token,
-        form="code" if rng.random() < 0.35 else "link",
+        form=form_by_chance(rng),
         visitor_id=named_id("demo visitor", seed),
         at=start + timedelta(seconds=rng.randrange(1, 18 * 3600)),
         rng=rng_of(f"visit id {seed}"),
@@ -341,7 +343,7 @@ async def _order(stage: _Stage, *, seed: str, start: datetime) -> PlacedOrder | 
             await record_visit(
                 stage.house,
                 token=one.token,
-                form="link",
+                form=form_by_chance(rng),
                 visitor_id=visitor_id,
                 at=opened,
                 rng=rng_of(f"order visit {seed} {one.token}"),

@@ -23,6 +23,7 @@ from fissile.kernel.money import Money
 from fissile.views.audit_events import FOLDS
 from fissile.views.audit_rows import ROWS
 from fissile.views.audit_rule import FINDINGS_MAX, Rule
+from fissile.views.audit_shares import SHARES
 
 _CHUNK = 5_000
 # Whole tables are joined here, one after the other: with the server's few megabytes each would go through files.
@@ -75,7 +76,7 @@ async def run_audit(db: Database) -> AuditReport:
     async with db.reading() as connection:
         await connection.execute(_MEMORY)
         counts: dict[str, int] = {}
-        checks = [await _check(connection, rule, counts) for rule in (*ROWS, *FOLDS)]
+        checks = [await _check(connection, rule, counts) for rule in (*ROWS, *SHARES, *FOLDS)]
         checks.append(
             await _streamed(connection, "account ids and bounds follow from kind and owner", _ACCOUNTS, _account)
         )

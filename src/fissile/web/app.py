@@ -40,9 +40,12 @@ from fissile.web import (
     manage_people,
     orders,
     overview,
+    posters,
     promoter,
     refusals,
     sandbox,
+    share_kit,
+    share_numbers,
     shop,
 )
 from fissile.web.asker import Asker, Form, PageRequest, asker_of, look
@@ -77,6 +80,9 @@ def create_app(house: House) -> Litestar:
             *orders.HANDLERS,
             *account.HANDLERS,
             *promoter.HANDLERS,
+            *share_kit.HANDLERS,
+            *share_numbers.HANDLERS,
+            *posters.HANDLERS,
             *sandbox.HANDLERS,
             *refusals.HANDLERS,
             *overview.HANDLERS,
@@ -110,6 +116,7 @@ def _keep_secrets(house: House) -> Any:
             app.state.form_secret = await secret_named(connection, name="forms", at=at, rng=rng)
             app.state.guest_secret = await secret_named(connection, name="guest-links", at=at, rng=rng)
         app.state.house = house
+        app.state.posters = posters.Drawn()
         yield
 
     return lifespan
