@@ -46,6 +46,7 @@ bench: install ## Measure the fast paths: resolve, orders, crowd
 	$(BIN)/fissile bench resolve
 	$(BIN)/fissile bench orders
 	$(BIN)/fissile bench crowd
+	$(BIN)/fissile bench posters
 
 docs: $(VENV)/installed-dev ## Write docs/reference anew from the code
 	$(BIN)/python -m tools.reference

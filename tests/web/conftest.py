@@ -223,6 +223,18 @@ async def _fill(house: House, shop: Facts, *, folder: Path) -> None:
         )
         shop.tokens[name] = share.token
         shop.ids[f"share of {name}"] = public_id("shr", share.id)
+    shop_share = await publish_share(
+        db,
+        actor=shop.people["promoter"],
+        merchant_id=merchants["north"],
+        channel="moments",
+        expires_at=None,
+        idempotency_key="shop",
+        at=at,
+        rng=rng,
+    )
+    shop.tokens["shop"] = shop_share.token
+    shop.ids |= {"shop share": public_id("shr", shop_share.id), "shop": public_id("mch", merchants["north"])}
     visitor = new_id(at=at, rng=rng)
     for minute, name in enumerate(("rival", "promoter"), 1):
         await record_visit(

@@ -249,11 +249,13 @@ class TestPromoting:
             channel="chat",
             expires="",
         )
-        page = (await browser.get(made.headers["location"])).text
+        kit = made.headers["location"]
+        chinese = (await browser.get(f"{kit}&text=zh_CN&form=comment")).text
+        english = (await browser.get(f"{kit}&text=en&form=link")).text
 
-        assert "【广告】" in page
-        assert "[Ad]" in page
-        assert "http://shop.example/s/" in page
+        assert chinese.count("【广告】") == 2  # the post and its comment
+        assert "[Ad]" in english
+        assert "http://shop.example/s/" in english
 
     async def test_a_share_that_would_end_after_all_days_is_refused(self, shop: Shop) -> None:
         browser = await shop.signed_in("promoter")

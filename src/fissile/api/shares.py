@@ -11,7 +11,7 @@ import msgspec
 
 from fissile.api.asked import visitor
 from fissile.api.endpoint import JSON_TYPE, FastEndpoint, Header, Request, Response, encode, location, redirect
-from fissile.domain.catalogue.model import ProductView
+from fissile.domain.catalogue.model import ProductView, ShopView
 from fissile.domain.shares.errors import (
     CodeMistyped,
     CodeNotFound,
@@ -21,8 +21,8 @@ from fissile.domain.shares.errors import (
     ShareTargetGone,
     ShareUnknown,
 )
-from fissile.domain.shares.model import Share
-from fissile.domain.shares.rules import code_of, find_code, link_of
+from fissile.domain.shares.model import Form, Share
+from fissile.domain.shares.rules import code_of, find_code, form_of_query, link_of, target_path
 from fissile.flows.record_visit import Opened, open_share, record_visit
 from fissile.infra.batcher import Busy, DatabaseAway
 from fissile.infra.chance import SystemChance
@@ -57,7 +57,11 @@ class ResolveRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Target(msgspec.Struct):
-    """What a share leads to; the price is its cheapest SKU's, in the currency's major unit."""
+    """
+    What a share leads to: a product or a shop.
+
+    The price is the cheapest SKU's of a product, in the currency's major unit; a shop has none.
+    """
 
     kind: str
     id: str
@@ -81,30 +85,33 @@ def endpoints(house: House) -> Sequence[FastEndpoint]:
     """Return the endpoints that open shares."""
     base_url = house.settings.base_url
 
-    answers: Derived[tuple[str, str], bytes] = Derived()
+    answers: Derived[tuple[str, Form], bytes] = Derived()
     locations: Derived[str, Header] = Derived()
 
-    async def answer(opened: Opened, *, form: str) -> bytes:
+    async def answer(opened: Opened, *, form: Form) -> bytes:
         share = opened.share
-        product = await house.products.get(share.target_id)
-        if product is None:
+        of_its_kind = house.shops if share.target_kind == "shop" else house.products
+        target: ShopView | ProductView | None = await of_its_kind.get(share.target_id)
+        if target is None:
             raise ShareTargetGone()
-        make = partial(_encoded, share, product, form=form, base_url=base_url)
-        return answers.get((share.token, form), (share, product), make)
+        make = partial(_encoded, share, target, form=form, base_url=base_url)
+        return answers.get((share.token, form), (share, target), make)
 
     async def look_at_link(request: Request) -> Response:
         share = await open_share(house, token=request.parameter, at=datetime.now(UTC))
-        return redirect(f"/p/{public_id('prd', share.target_id)}")
+        return redirect(target_path(share))
 
     async def open_link(request: Request) -> Response:
         at = datetime.now(UTC)
         token = request.parameter
+        asked: bytes = request.scope["query_string"]
+        form = form_of_query(asked.decode("latin-1")) if asked else "link"
         if request.any_header_has(_PREFETCH, b"prefetch"):
             share = await open_share(house, token=token, at=at)  # looked at by a machine: nothing is recorded
-            return redirect(f"/p/{public_id('prd', share.target_id)}")
+            return redirect(target_path(share))
         visitor_id, _, cookies = visitor(house, request, at=at, rng=_CHANCE)
         try:
-            opened = await record_visit(house, token=token, form="link", visitor_id=visitor_id, at=at, rng=_CHANCE)
+            opened = await record_visit(house, token=token, form=form, visitor_id=visitor_id, at=at, rng=_CHANCE)
         except (CodeMistyped, ShareUnknown, ShareExpired, SharePaused, ShareRevoked):
             if "text/html" in (request.header(b"accept") or ""):
                 # People get the page with the search box, which says what is wrong and takes another code.
@@ -153,16 +160,19 @@ def endpoints(house: House) -> Sequence[FastEndpoint]:
 
 
 def _location(share: Share) -> Header:
-    return location(f"/p/{public_id('prd', share.target_id)}")
+    return location(target_path(share))
 
 
-def _encoded(share: Share, product: ProductView, *, form: str, base_url: str) -> bytes:
-    return encode(_resolved(share, product, form=form, base_url=base_url))
+def _encoded(share: Share, target: ProductView | ShopView, *, form: Form, base_url: str) -> bytes:
+    return encode(_resolved(share, target, form=form, base_url=base_url))
 
 
-def _resolved(share: Share, product: ProductView, *, form: str, base_url: str) -> Resolved:
-    prices = [one.price_minor for one in product.skus if one.state == "listed"]
-    target_id = public_id("prd", share.target_id)
+def _resolved(share: Share, target: ProductView | ShopView, *, form: Form, base_url: str) -> Resolved:
+    if isinstance(target, ShopView):
+        prefix, title, prices = "mch", target.name, []
+    else:
+        prefix, title = "prd", target.title
+        prices = [one.price_minor for one in target.skus if one.state == "listed"]
     return Resolved(
         share=public_id("shr", share.id),
         form=form,
@@ -170,10 +180,10 @@ def _resolved(share: Share, product: ProductView, *, form: str, base_url: str) -
         link=link_of(base_url, share.token),
         target=Target(
             kind=share.target_kind,
-            id=target_id,
-            title=product.title,
-            url=f"{base_url}/p/{target_id}",
-            price=str(Money(min(prices), product.currency).major()) if prices else None,
-            currency=product.currency,
+            id=public_id(prefix, share.target_id),
+            title=title,
+            url=base_url + target_path(share),
+            price=str(Money(min(prices), target.currency).major()) if prices else None,
+            currency=target.currency,
         ),
     )

@@ -64,6 +64,13 @@ def attribution(seconds: float) -> None:
     _print("attribution", seconds=seconds)
 
 
+@bench.command()
+@_SECONDS
+def posters(seconds: float) -> None:
+    """Posters drawn as JPEG from a kept template, beside bare Pillow; every fiftieth is read back."""
+    _print("posters", seconds=seconds)
+
+
 def _print(name: str, **arguments: Any) -> None:
     # Imported when it is called: the others' parts are not needed.
     measure = importlib.import_module(f"fissile.bench.{name}").measure

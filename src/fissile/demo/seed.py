@@ -22,6 +22,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 import fissile
 from fissile.demo.checkout import show_checkout
+from fissile.demo.forms import form_by_chance, share_shops
 from fissile.demo.money import SECOND_RATE_PPM, invite, refund_in_part
 from fissile.domain.catalogue.rules import COLUMNS
 from fissile.domain.catalogue.tables import merchants, product_pictures, products, sku_stock, skus
@@ -124,6 +125,7 @@ async def seed_demo(db: Database, *, settings: Settings, at: datetime, say: Call
     async with open_house(db=Database(url=db.url, pool=8), settings=settings) as house:
         stage = _Stage(house, began, actors, [], await _goods(db))
         stage.shares = await _shares(stage)
+        await share_shops(house, actors=stage.actors, began=began)
         for day in range(DAYS):
             if day % 10 == 0:
                 say(f"Demo: day {day + 1} of {DAYS}")
@@ -325,7 +327,7 @@ async def _visit(stage: _Stage, *, seed: str, start: datetime) -> None:
     await record_visit(
         stage.house,
         token=share.token,
-        form="code" if rng.random() < 0.35 else "link",
+        form=form_by_chance(rng),
         visitor_id=named_id("demo visitor", seed),
         at=start + timedelta(seconds=rng.randrange(1, 18 * 3600)),
         rng=rng_of(f"visit id {seed}"),
@@ -347,7 +349,7 @@ async def _order(stage: _Stage, *, seed: str, start: datetime) -> PlacedOrder | 
             await record_visit(
                 stage.house,
                 token=one.token,
-                form="link",
+                form=form_by_chance(rng),
                 visitor_id=visitor_id,
                 at=opened,
                 rng=rng_of(f"order visit {seed} {one.token}"),

@@ -14,8 +14,8 @@ import structlog
 
 from fissile.domain.attribution.model import BuyerBinding, Credit, Policies, Touch
 from fissile.domain.attribution.queries import TouchKey, bindings_of, load_policies, touches_of
-from fissile.domain.catalogue.model import Offer, ProductView
-from fissile.domain.catalogue.queries import offers, product_page, sku_by_code
+from fissile.domain.catalogue.model import Offer, ProductView, ShopView
+from fissile.domain.catalogue.queries import offers, product_page, shop_view, sku_by_code
 from fissile.domain.commissions.model import Plans
 from fissile.domain.commissions.queries import load_plans
 from fissile.domain.members.invitations import Inviter, inviters_of
@@ -114,6 +114,7 @@ class House:
         self.shares: Cache[str, Share] = Cache(self._shares_read.get)
         self.offers: Cache[UUID, Offer] = Cache(self._load_offer)
         self.products: Cache[UUID, ProductView] = Cache(self._load_product)
+        self.shops: Cache[UUID, ShopView] = Cache(self._load_shop)
         self.sku_ids: Cache[str, UUID] = Cache(self._load_sku_id)
         self.plans: Cache[str, tuple[Plans, int]] = Cache(self._load_plans)
         self.policies: Cache[str, tuple[Policies, int]] = Cache(self._load_policies)
@@ -157,6 +158,7 @@ class House:
         self.shares.drop()
         self.offers.drop()
         self.products.drop()
+        self.shops.drop()
         self.sku_ids.drop()
         self.plans.drop()
         self.inviters.drop()
@@ -179,6 +181,10 @@ class House:
     async def _load_product(self, product_id: UUID) -> ProductView | None:
         async with self.db.reading() as connection:
             return await product_page(connection, product_id=product_id)
+
+    async def _load_shop(self, merchant_id: UUID) -> ShopView | None:
+        async with self.db.reading() as connection:
+            return await shop_view(connection, merchant_id=merchant_id)
 
     async def _load_sku_id(self, given: str) -> UUID:
         async with self.db.reading() as connection:

@@ -113,6 +113,12 @@ def read_picture(path: Path) -> bytes:
     return content
 
 
+def size_in(name: str, *, width: int, height: int) -> tuple[int, int]:
+    """Return how wide and high a picture is in one of ``SIZES``; a small one is not made larger."""
+    scale = min(1.0, SIZES[name] / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
 def digest(content: bytes) -> bytes:
     """Return what a picture is known by: the same bytes are kept once."""
     return hashlib.sha256(content).digest()

@@ -26,7 +26,17 @@ from fissile.views.audit_events import FOLDS
 from fissile.views.audit_money import MONEY
 from fissile.views.audit_rows import ROWS
 from fissile.views.audit_rule import FINDINGS_MAX, Rule
+from fissile.views.audit_shares import SHARES
 
+# Everything that is recomputed, in the order in which it is told.
+RULES = (
+    *ROWS,
+    *ATTRIBUTION,
+    *FOLDS,
+    *MONEY,
+    *CHECKOUT,
+    *SHARES,
+)
 _CHUNK = 5_000
 # Whole tables are joined here, one after the other: with the server's few megabytes each would go through files.
 _MEMORY = text("SET LOCAL work_mem = '64MB'")
@@ -78,7 +88,7 @@ async def run_audit(db: Database) -> AuditReport:
     async with db.reading() as connection:
         await connection.execute(_MEMORY)
         counts: dict[str, int] = {}
-        checks = [await _check(connection, rule, counts) for rule in (*ROWS, *ATTRIBUTION, *FOLDS, *MONEY, *CHECKOUT)]
+        checks = [await _check(connection, rule, counts) for rule in RULES]
         checks.append(
             await _streamed(connection, "account ids and bounds follow from kind and owner", _ACCOUNTS, _account)
         )

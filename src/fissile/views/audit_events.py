@@ -230,11 +230,12 @@ SELECT 'shares', coalesce(s.id, e.subject_id)::text,
            count(*) FILTER (WHERE name = 'share.published') AS published,
            max(occurred_at) FILTER (WHERE name = 'share.published') AS created_at,
            min(data->>'promoter') FILTER (WHERE name = 'share.published') AS promoter,
-           min(data->>'product') FILTER (WHERE name = 'share.published') AS product
+           min(coalesce('product ' || (data->>'product'), 'shop ' || (data->>'shop')))
+             FILTER (WHERE name = 'share.published') AS target
       FROM events WHERE name IN ('share.published', 'share.changed') GROUP BY subject_id
   ) e ON e.subject_id = s.id
- WHERE (s.state, s.version, 1::bigint, s.created_at, s.promoter_id::text, s.target_id::text)
-       IS DISTINCT FROM (e.state, e.changes + 1, e.published, e.created_at, e.promoter, e.product)
+ WHERE (s.state, s.version, 1::bigint, s.created_at, s.promoter_id::text, s.target_kind || ' ' || s.target_id)
+       IS DISTINCT FROM (e.state, e.changes + 1, e.published, e.created_at, e.promoter, e.target)
 """,
     ),
 )

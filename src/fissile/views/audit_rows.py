@@ -609,8 +609,8 @@ SELECT 'visits', v.share_id || '/' || v.visitor_id || '/' || v.window_no,
        format('%s opens by %s from %s to %s of a share that %s', v.opens, v.form, v.first_at, v.last_at,
               CASE WHEN s.id IS NULL THEN 'does not exist' ELSE 'was made at ' || s.created_at END)
   FROM visits v LEFT JOIN shares s ON s.id = v.share_id
- WHERE s.id IS NULL OR v.opens < 1 OR v.last_at < v.first_at OR v.form NOT IN ('link', 'code')
-    OR (v.opens = 1 AND v.last_at <> v.first_at)
+ WHERE s.id IS NULL OR v.opens < 1 OR v.last_at < v.first_at
+    OR v.form NOT IN ('link', 'code', 'comment', 'poster') OR (v.opens = 1 AND v.last_at <> v.first_at)
 UNION ALL
 SELECT 'visits', max(share_id || '/' || visitor_id || '/' || window_no),
        format('%s visits have the id %s', count(*), id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
@@ -30,12 +31,13 @@ SELECT p.id, p.merchant_id,
 """)
 _SHARE = """
 SELECT sh.id, sh.token, sh.promoter_id, sh.channel, sh.state, sh.version, sh.created_at, sh.expires_at,
-       sh.target_id AS product_id, p.title,
+       sh.target_kind, sh.target_id, coalesce(p.title, shop.name) AS title,
        (SELECT pp.picture_id FROM product_pictures pp WHERE pp.product_id = p.id ORDER BY pp.position LIMIT 1)
          AS picture_id,
        seen.visits, seen.opens, bought.orders, earned.amounts
   FROM shares sh
-  JOIN products p ON p.id = sh.target_id
+  LEFT JOIN products p ON p.id = sh.target_id
+  LEFT JOIN merchants shop ON shop.id = sh.target_id
   LEFT JOIN LATERAL (
     SELECT count(*) AS visits, coalesce(sum(v.opens), 0)::bigint AS opens FROM visits v WHERE v.share_id = sh.id
   ) seen ON true
@@ -55,11 +57,20 @@ _MY_SHARES = text(
     _SHARE
     + """
  WHERE sh.promoter_id = :promoter
+   AND (CAST(:kind AS text) IS NULL OR sh.target_kind = CAST(:kind AS text))
+   AND (CAST(:channel AS text) IS NULL OR sh.channel = CAST(:channel AS text))
+   AND (CAST(:state AS text) IS NULL OR CAST(:state AS text) =
+        CASE WHEN sh.state = 'active' AND sh.expires_at <= :at THEN 'expired' ELSE sh.state END)
+   AND (CAST(:words AS text) IS NULL OR position(lower(CAST(:words AS text)) IN lower(coalesce(p.title, shop.name))) > 0
+        OR sh.token = CAST(:words AS text))
    AND (CAST(:before AS uuid) IS NULL OR (sh.created_at, sh.id) <
         (SELECT b.created_at, b.id FROM shares b WHERE b.id = CAST(:before AS uuid)))
  ORDER BY sh.created_at DESC, sh.id DESC LIMIT :limit
 """
 )
+_MY_CHANNELS = text("""
+SELECT DISTINCT sh.channel FROM shares sh WHERE sh.promoter_id = :promoter AND sh.channel <> '' ORDER BY 1 LIMIT 200
+""")
 _BALANCES = text("""
 SELECT c.currency,
        coalesce(sum(c.amount_minor - c.taken_back_minor) FILTER (WHERE c.state = 'held'), 0)::bigint AS held,
@@ -100,12 +111,13 @@ SELECT * FROM (
  WHERE place <= 8 ORDER BY order_id, place LIMIT 500
 """)
 _LOST = text("""
-SELECT t.order_id, t.touched_at, t.reason, sh.id AS share_id, sh.token, p.title, o.placed_at, o.state,
-       o.credit_rule, o.credit_reason, won.touched_at AS won_at
+SELECT t.order_id, t.touched_at, t.reason, sh.id AS share_id, sh.token, coalesce(p.title, shop.name) AS title,
+       o.placed_at, o.state, o.credit_rule, o.credit_reason, won.touched_at AS won_at
   FROM order_touches t
   JOIN orders o ON o.id = t.order_id
   JOIN shares sh ON sh.id = t.share_id
-  JOIN products p ON p.id = sh.target_id
+  LEFT JOIN products p ON p.id = sh.target_id
+  LEFT JOIN merchants shop ON shop.id = sh.target_id
   LEFT JOIN order_touches won ON won.order_id = t.order_id AND won.outcome = 'won'
  WHERE t.promoter_id = :promoter AND t.outcome = 'lost'
    AND (CAST(:before AS uuid) IS NULL OR (o.placed_at, o.id) <
@@ -132,10 +144,39 @@ async def share(connection: AsyncConnection, *, share_id: UUID) -> RowMapping | 
 
 
 async def shares_of(
-    connection: AsyncConnection, *, promoter_id: UUID, before: UUID | None, limit: int = PAGE
+    connection: AsyncConnection,
+    *,
+    promoter_id: UUID,
+    before: UUID | None,
+    at: datetime,
+    kind: str | None = None,
+    state: str | None = None,
+    channel: str | None = None,
+    words: str = "",
+    limit: int = PAGE,
 ) -> list[RowMapping]:
-    """Return one page of a promoter's shares, newest first, each with visits, paid orders and earnings."""
-    return await rows(connection, _MY_SHARES.columns(amounts=JSONB), promoter=promoter_id, before=before, limit=limit)
+    """
+    Return one page of a promoter's shares, newest first, each with visits, paid orders and earnings.
+
+    ``state`` is a share's state or ``expired``; ``words`` are a part of the title, or the token.
+    """
+    return await rows(
+        connection,
+        _MY_SHARES.columns(amounts=JSONB),
+        promoter=promoter_id,
+        before=before,
+        at=at,
+        kind=kind,
+        state=state,
+        channel=channel,
+        words=words or None,
+        limit=limit,
+    )
+
+
+async def channels_of(connection: AsyncConnection, *, promoter_id: UUID) -> list[str]:
+    """Return the channels that a promoter's shares name, at most 200."""
+    return [one["channel"] for one in await rows(connection, _MY_CHANNELS, promoter=promoter_id)]
 
 
 async def balances_of(connection: AsyncConnection, *, promoter_id: UUID) -> list[RowMapping]:

@@ -30,7 +30,8 @@ _CARD = text(_CARDS)
 _OPENED_LATELY = text("""
 SELECT s.target_id
   FROM events e JOIN shares s ON s.id = e.subject_id
- WHERE e.name = 'visit.recorded' AND e.position > (SELECT max(position) FROM events) - :events
+ WHERE e.name = 'visit.recorded' AND s.target_kind = 'product'
+   AND e.position > (SELECT max(position) FROM events) - :events
  GROUP BY s.target_id
  ORDER BY EXISTS (SELECT FROM product_pictures pp WHERE pp.product_id = s.target_id) DESC, count(*) DESC, s.target_id
  LIMIT :most
@@ -68,11 +69,21 @@ SELECT s.id, s.title, s.options, s.price_minor, s.currency, s.product_id, p.titl
   FROM skus s JOIN sku_stock st ON st.sku_id = s.id JOIN products p ON p.id = s.product_id
  WHERE s.id = :sku AND s.state = 'listed' AND p.state = 'listed'
 """).columns(options=JSONB)
+_SHOP_PICTURE = text("""
+SELECT pp.picture_id, pic.width, pic.height
+  FROM products p JOIN product_pictures pp ON pp.product_id = p.id JOIN pictures pic ON pic.id = pp.picture_id
+ WHERE p.merchant_id = :merchant AND p.state = 'listed' ORDER BY p.sort_key, p.id, pp.position LIMIT 1
+""")
 _PICTURES = text("""
 SELECT pp.picture_id, pic.width, pic.height
   FROM product_pictures pp JOIN pictures pic ON pic.id = pp.picture_id
  WHERE pp.product_id = :product ORDER BY pp.position LIMIT 12
 """)
+
+
+async def shop_picture(connection: AsyncConnection, *, merchant_id: UUID) -> RowMapping | None:
+    """Return the first picture of a shop's products; None if it has none."""
+    return await row(connection, _SHOP_PICTURE, merchant=merchant_id)
 
 
 async def card(connection: AsyncConnection, *, product_id: UUID) -> RowMapping | None:

@@ -47,9 +47,12 @@ from fissile.web import (
     manage_shipping,
     orders,
     overview,
+    posters,
     promoter,
     refusals,
     sandbox,
+    share_kit,
+    share_numbers,
     shop,
 )
 from fissile.web.asker import Asker, Form, PageRequest, asker_of, look
@@ -87,6 +90,9 @@ def create_app(house: House) -> Litestar:
             *account.HANDLERS,
             *promoter.HANDLERS,
             *attribution.HANDLERS,
+            *share_kit.HANDLERS,
+            *share_numbers.HANDLERS,
+            *posters.HANDLERS,
             *sandbox.HANDLERS,
             *refusals.HANDLERS,
             *overview.HANDLERS,
@@ -124,6 +130,7 @@ def _keep_secrets(house: House) -> Any:
             app.state.form_secret = await secret_named(connection, name="forms", at=at, rng=rng)
             app.state.guest_secret = await secret_named(connection, name="guest-links", at=at, rng=rng)
         app.state.house = house
+        app.state.posters = posters.Drawn()
         yield
 
     return lifespan

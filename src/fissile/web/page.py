@@ -15,6 +15,7 @@ from litestar import MediaType, Response
 
 from fissile.api.endpoint import location
 from fissile.domain.shares import rules as shares
+from fissile.infra.pictures import size_in
 from fissile.kernel.errors import Refusal
 from fissile.kernel.ids import public_id
 from fissile.web.asker import Asker
@@ -90,6 +91,7 @@ def _environment(locale: str) -> Environment:
         "label": lambda kind, value: label(words, kind=kind, value=value),
         "labels": LABELS,
         "note_text": lambda note: words.say(NOTES.get(note, "")),
+        "picture_size": lambda one: size_in("page", width=one["width"], height=one["height"]),
         "public": public_id,
         "uuid": UUID,
         "w": words,

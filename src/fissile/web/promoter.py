@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
+from uuid import UUID
 
 from litestar import Response, get, post
 from litestar.params import FromPath
 
 from fissile.domain.catalogue.queries import search_products
-from fissile.domain.shares.model import ShareState
-from fissile.domain.shares.rules import link_of, sentence
-from fissile.flows.change_share import change_share
 from fissile.flows.publish_share import publish_share
 from fissile.kernel.ids import parse_public_id, public_id
 from fissile.kernel.money import Money
 from fissile.views import promoter as views
 from fissile.views import shop
-from fissile.web.asker import PageRequest, asker_of, form_of
+from fissile.web.asker import Asker, PageRequest, asker_of, form_of
 from fissile.web.earning import earning, earning_of
 from fissile.web.errors import BadDate, PageNotFound
 from fissile.web.labels import LABELS
@@ -45,11 +43,13 @@ async def pick(request: PageRequest) -> Response[str]:
     return page(asker, "promoter/products.html", words=words, found=found, earnings=earnings)
 
 
-@get("/promoter/share/{product:str}", opt=_PROMOTER)
-async def share_form(request: PageRequest, product: FromPath[str]) -> Response[str]:
-    """The form to share one product."""
+@get("/promoter/share/{target:str}", opt=_PROMOTER)
+async def share_form(request: PageRequest, target: FromPath[str]) -> Response[str]:
+    """The form to share one product, or the shop of a merchant."""
     asker = asker_of(request)
-    product_id = parse_public_id("prd", product)
+    if target.startswith("mch_"):
+        return await _share_shop(asker, merchant_id=parse_public_id("mch", target))
+    product_id = parse_public_id("prd", target)
     async with asker.house.db.reading() as connection:
         found = await shop.product(connection, product_id=product_id)
         if found is None:
@@ -60,22 +60,43 @@ async def share_form(request: PageRequest, product: FromPath[str]) -> Response[s
     return page(
         asker,
         "promoter/share_form.html",
+        shop=None,
         product=found,
         card=card,
         earning=earning_of(plans.get(product_id), offers=offers),
-        earliest=(asker.at + timedelta(days=1)).date().isoformat(),
+        earliest=_earliest(asker),
     )
+
+
+async def _share_shop(asker: Asker, *, merchant_id: UUID) -> Response[str]:
+    found = await asker.house.shops.get(merchant_id)
+    if found is None:
+        raise PageNotFound()
+    return page(
+        asker,
+        "promoter/share_form.html",
+        shop=found,
+        product=None,
+        card=None,
+        earning=None,
+        earliest=_earliest(asker),
+    )
+
+
+def _earliest(asker: Asker) -> str:
+    return (asker.at + timedelta(days=1)).date().isoformat()
 
 
 @post("/promoter/shares", status_code=303, opt=_PROMOTER)
 async def send_share(request: PageRequest) -> Response[None]:
     """Publish a share."""
     asker, form = asker_of(request), form_of(request)
-    channel = form.get("channel")
+    channel, shop_given = form.get("channel"), form.get("shop")
     share = await publish_share(
         asker.house.db,
         actor=asker.actor,
-        product_id=parse_public_id("prd", form.get("product")),
+        product_id=None if shop_given else parse_public_id("prd", form.get("product")),
+        merchant_id=parse_public_id("mch", shop_given) if shop_given else None,
         channel=channel if channel in LABELS["channel"] else "other",
         expires_at=_end_of(form.get("expires")),
         idempotency_key=form.key,
@@ -83,75 +104,6 @@ async def send_share(request: PageRequest) -> Response[None]:
         rng=asker.rng,
     )
     return go(f"/promoter/shares/{public_id('shr', share.id)}", note="share-made")
-
-
-@get("/promoter/shares", opt=_PROMOTER)
-async def my_shares(request: PageRequest) -> Response[str]:
-    """The promoter's shares with visits, orders and earnings."""
-    asker = asker_of(request)
-    assert asker.member_id is not None, "a promoter is a member"
-    async with asker.house.db.reading() as connection:
-        read = await views.shares_of(
-            connection,
-            promoter_id=asker.member_id,
-            before=cursor(request, "before", prefix="shr"),
-            limit=views.PAGE + 1,
-        )
-    found, more = cut(read, size=views.PAGE, prefix="shr")
-    return page(asker, "promoter/shares.html", shares=found, more=more)
-
-
-@get("/promoter/shares/{share:str}", opt=_PROMOTER)
-async def one_share(request: PageRequest, share: FromPath[str]) -> Response[str]:
-    """One share: link, code and sentence to copy, what it brought, pause and revoke."""
-    asker = asker_of(request)
-    share_id = parse_public_id("shr", share)
-    async with asker.house.db.reading() as connection:
-        found = await views.share(connection, share_id=share_id)
-        if found is None or found["promoter_id"] != asker.member_id:
-            raise PageNotFound()
-        card = await shop.card(connection, product_id=found["product_id"])
-        offers = await shop.offers(connection, product_id=found["product_id"])
-        plans = await views.plans_for(connection, product_ids=[found["product_id"]])
-    settings = asker.house.settings
-    sentences = {
-        locale: sentence(
-            token=found["token"],
-            title=card["title"],
-            price=Money(card["price_minor_min"], card["currency"]),
-            shop=settings.shop_name,
-            locale=locale,
-        )
-        for locale in ("zh_CN", "en")
-        if card is not None
-    }
-    return page(
-        asker,
-        "promoter/share.html",
-        share=found,
-        card=card,
-        earning=earning_of(plans.get(found["product_id"]), offers=offers),
-        link=link_of(settings.base_url, found["token"]),
-        sentences=sentences,
-        expired=found["expires_at"] is not None and found["expires_at"] <= asker.at,
-    )
-
-
-@post("/promoter/shares/{share:str}/state", status_code=303, opt=_PROMOTER)
-async def send_state(request: PageRequest, share: FromPath[str]) -> Response[None]:
-    """Pause, resume or revoke a share."""
-    asker, form = asker_of(request), form_of(request)
-    state = form.get("state")
-    if state not in LABELS["share"]:
-        raise PageNotFound()
-    await change_share(
-        asker.house.db,
-        share_id=parse_public_id("shr", share),
-        state=cast(ShareState, state),
-        actor=asker.actor,
-        at=asker.at,
-    )
-    return go(f"/promoter/shares/{share}", note=f"share-{state}")
 
 
 @get("/promoter/earnings", opt=_PROMOTER)
@@ -200,4 +152,4 @@ def _end_of(given: str) -> datetime | None:
         raise BadDate(given=given[:40]) from None
 
 
-HANDLERS = (pick, share_form, send_share, my_shares, one_share, send_state, earnings, lost)
+HANDLERS = (pick, share_form, send_share, earnings, lost)

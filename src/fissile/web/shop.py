@@ -11,11 +11,11 @@ from litestar.params import FromPath
 from fissile.api.problems import status_of
 from fissile.domain.catalogue.queries import PictureSize, picture_file, search_products
 from fissile.domain.shares.errors import CodeNotFound
-from fissile.domain.shares.rules import find_code
+from fissile.domain.shares.rules import find_code, target_path
 from fissile.flows.record_visit import record_visit
 from fissile.infra.rate_limits import RateLimits
 from fissile.kernel.errors import Refusal
-from fissile.kernel.ids import parse_public_id, public_id
+from fissile.kernel.ids import parse_public_id
 from fissile.views import promoter as promoting
 from fissile.views import shop as views
 from fissile.web.asker import Asker, PageRequest, asker_of, client_of
@@ -89,7 +89,7 @@ async def search(request: PageRequest) -> Response[Any]:
             sentence=asker.words.refusal(refusal),
             given=words[:200],
         )
-    return go(f"/p/{public_id('prd', opened.share.target_id)}", note="opened")
+    return go(target_path(opened.share), note="opened")
 
 
 async def _results(request: PageRequest, asker: Asker, *, words: str) -> Response[str]:
@@ -123,6 +123,22 @@ async def product(request: PageRequest, product: FromPath[str]) -> Response[str]
     )
 
 
+@get("/m/{merchant:str}")
+async def merchant_shop(request: PageRequest, merchant: FromPath[str]) -> Response[str]:
+    """The shop of one merchant: its products, and for promoters the way to share it."""
+    asker = asker_of(request)
+    merchant_id = parse_public_id("mch", merchant)
+    here = await asker.house.shops.get(merchant_id)
+    if here is None:
+        raise PageNotFound()
+    async with asker.house.db.reading() as connection:
+        found = await search_products(
+            connection, merchant_id=merchant_id, after=word(request, "after", most=_CURSOR_MAX) or None, limit=PAGE
+        )
+        picture = await views.shop_picture(connection, merchant_id=merchant_id)
+    return page(asker, "shop/merchant.html", here=here, found=found, picture=picture)
+
+
 @get("/media/{picture:str}/{size:str}", opt={"bare": True})
 async def media(request: PageRequest, picture: FromPath[str], size: FromPath[str]) -> Response[bytes]:
     """A picture in one of its sizes; it never changes under its address."""
@@ -143,4 +159,4 @@ def _no_picture() -> Response[bytes]:
     return Response(UnknownPicture().message.encode(), status_code=404, media_type="text/plain; charset=utf-8")
 
 
-HANDLERS = (home, in_category, search, product, media)
+HANDLERS = (home, in_category, search, product, merchant_shop, media)

@@ -54,6 +54,15 @@ class PictureView:
 
 
 @dataclass(frozen=True, slots=True)
+class ShopView:
+    """The shop of an active merchant, as shares lead to it."""
+
+    merchant_id: UUID
+    name: str
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProductView:
     """A product with all of its SKUs, listed or not; its state folds in the merchant's."""
 

@@ -23,6 +23,7 @@ from fissile.domain.catalogue.model import (
     PictureView,
     ProductCard,
     ProductView,
+    ShopView,
     SkuView,
 )
 from fissile.domain.catalogue.store import ids, options_from, texts
@@ -46,7 +47,7 @@ SELECT p.id, p.title, p.sort_key, p.merchant_id, m.name AS merchant_name, m.curr
      WHERE k.product_id = p.id AND k.state = 'listed'
   ) s ON s.lowest IS NOT NULL
  WHERE p.state = 'listed'
-   {narrowed} {holds} {category} {after}
+   {narrowed} {holds} {category} {merchant} {after}
  ORDER BY p.sort_key, p.id
  LIMIT :rows
 """
@@ -56,6 +57,7 @@ _HOLDS = """AND NOT EXISTS (SELECT FROM unnest(CAST(:terms AS text[])) AS term
 _CATEGORY = """AND p.category_id IN (
      SELECT c.id FROM categories c JOIN categories top ON top.id = CAST(:category_id AS uuid)
       WHERE c.id = top.id OR starts_with(c.path, top.path || ' > '))"""
+_MERCHANT = "AND p.merchant_id = :merchant_id"
 _AFTER = 'AND (p.sort_key, p.id) > (CAST(:after_key AS text) COLLATE "C", CAST(:after_id AS uuid))'
 
 _PRODUCT = text("""
@@ -65,6 +67,9 @@ SELECT p.id, p.code, p.merchant_id, m.code AS merchant_code, m.name AS merchant_
   FROM products p JOIN merchants m ON m.id = p.merchant_id LEFT JOIN categories c ON c.id = p.category_id
  WHERE p.id = :product_id
 """).bindparams(bindparam("product_id", type_=Uuid()))
+_SHOP = text("""
+SELECT m.id, m.name, m.currency FROM merchants m WHERE m.id = :merchant_id AND m.state = 'active'
+""").bindparams(bindparam("merchant_id", type_=Uuid()))
 _PRODUCT_SKUS = text("""
 SELECT k.id, k.code, k.title, k.options, k.price_minor, k.currency, k.state, k.version,
        t.tracked, t.on_hand, t.reserved
@@ -136,13 +141,14 @@ async def search_products(
     *,
     text: str = "",
     category_id: UUID | None = None,
+    merchant_id: UUID | None = None,
     after: str | None = None,
     limit: int = 24,
 ) -> Page:
     """
     Return listed products in the order of their names; with ``text`` those that hold each of its terms somewhere in
     title, description or SKU code, with ``category_id`` those of it and
-    of what is below it.
+    of what is below it, with ``merchant_id`` those of one shop.
 
     :raises BadCursor: if ``after`` is not a cursor that a page gave
     """
@@ -155,10 +161,16 @@ async def search_products(
         values["terms"] = terms
     if category_id:
         values["category_id"] = category_id
+    if merchant_id:
+        values["merchant_id"] = merchant_id
     if after:
         values["after_key"], values["after_id"] = _place(after)
     statement = _search_statement(
-        narrowed=bool(query), holds=bool(terms), category=bool(category_id), after=bool(after)
+        narrowed=bool(query),
+        holds=bool(terms),
+        category=bool(category_id),
+        merchant=bool(merchant_id),
+        after=bool(after),
     )
     rows = (await connection.execute(statement, values)).all()
     items = tuple(
@@ -217,6 +229,12 @@ async def product_page(connection: AsyncConnection, *, product_id: UUID) -> Prod
         pictures=tuple(PictureView(one.id, one.width, one.height) for one in found_pictures),
         changed_at=row.changed_at,
     )
+
+
+async def shop_view(connection: AsyncConnection, *, merchant_id: UUID) -> ShopView | None:
+    """Return the shop of a merchant; None if there is none or it is closed."""
+    row = (await connection.execute(_SHOP, {"merchant_id": merchant_id})).one_or_none()
+    return ShopView(row.id, row.name, row.currency) if row else None
 
 
 async def categories(connection: AsyncConnection) -> list[CategoryView]:
@@ -308,12 +326,13 @@ async def export_rows(connection: AsyncConnection) -> AsyncIterator[list[str]]:
         ]
 
 
-def _search_statement(*, narrowed: bool, holds: bool, category: bool, after: bool) -> TextClause:
+def _search_statement(*, narrowed: bool, holds: bool, category: bool, merchant: bool, after: bool) -> TextClause:
     statement = text(
         _SEARCH.format(
             narrowed=_NARROWED if narrowed else "",
             holds=_HOLDS if holds else "",
             category=_CATEGORY if category else "",
+            merchant=_MERCHANT if merchant else "",
             after=_AFTER if after else "",
         )
     )

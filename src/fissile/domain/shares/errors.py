@@ -41,5 +41,21 @@ class BadExpiry(Refusal):
     """A share must expire in the future: {given} is past."""
 
 
+class FormUnknown(Refusal):
+    """There is no form “{given}”: choose link, code, comment or poster."""
+
+
+class NetworkUnknown(Refusal):
+    """There is no rulebook for a network “{given}”: choose one of {known}."""
+
+
+class SurfaceUnknown(Refusal):
+    """There is no surface “{given}”: choose one of {known}."""
+
+
+class RulebookVersionUnknown(Refusal):
+    """There is no version “{given}” of these rules: choose one of {known}."""
+
+
 class ShareKeyReused(Refusal):
     """This request key was used for another share: send a new key."""

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
-Form = Literal["link", "code"]
+Form = Literal["link", "code", "comment", "poster"]
+FORMS: Final[tuple[Form, ...]] = ("link", "code", "comment", "poster")
+TargetKind = Literal["product", "shop"]
 ShareState = Literal["active", "paused", "revoked"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """A promoter's invitation to one target; link and code are two forms of the same token."""
+    """A promoter's invitation to one target, a product or a merchant's shop; its forms are four ways to one token."""
 
     id: UUID
     token: str
     promoter_id: UUID
-    target_kind: Literal["product"]
+    target_kind: TargetKind
     target_id: UUID
     channel: str
     state: ShareState
@@ -28,6 +30,20 @@ class Share:
     # What credit asks of a share that is given with an order; only reading by token fills it in.
     merchant_id: UUID | None = None  # whose product it leads to
     promoter_open: bool = True  # False: the promoter's account is closed
+
+
+@dataclass(frozen=True, slots=True)
+class FormText:
+    """
+    What a promoter publishes in one form: a post, the first comment under it, and what the poster's QR code holds.
+
+    A form without comment or poster has an empty text there.
+    """
+
+    form: Form
+    post: str
+    comment: str = ""
+    payload: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ shares = Table(
     words("idempotency_key", unique=True),
     moment("created_at"),
     moment("expires_at", nullable=True),
-    CheckConstraint("target_kind IN ('product')", name="target_kind"),
+    CheckConstraint("target_kind IN ('product', 'shop')", name="target_kind"),
     CheckConstraint("state IN ('active', 'paused', 'revoked')", name="state"),
 )
 Index("shares_promoter_id_idx", shares.c.promoter_id, shares.c.created_at)
@@ -36,7 +36,7 @@ visits = Table(
     moment("first_at"),
     moment("last_at"),
     number("opens"),
-    CheckConstraint("form IN ('link', 'code')", name="form"),
+    CheckConstraint("form IN ('link', 'code', 'comment', 'poster')", name="form"),
     CheckConstraint("opens > 0 AND last_at >= first_at", name="opens"),
     comment="Once per visitor and window; last_at is the touch that attribution sees.",
 )

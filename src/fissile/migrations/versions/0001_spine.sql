@@ -433,7 +433,7 @@ CREATE TABLE visits (
 	last_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	opens BIGINT NOT NULL, 
 	CONSTRAINT visits_pkey PRIMARY KEY (share_id, visitor_id, window_no), 
-	CONSTRAINT visits_form_check CHECK (form IN ('link', 'code')), 
+	CONSTRAINT visits_form_check CHECK (form IN ('link', 'code', 'comment', 'poster')), 
 	CONSTRAINT visits_opens_check CHECK (opens > 0 AND last_at >= first_at)
 );
 -- next statement
@@ -638,6 +638,8 @@ CREATE TABLE products (
 -- next statement
 CREATE INDEX products_category_id_idx ON products (category_id, sort_key, id);
 -- next statement
+CREATE INDEX products_merchant_id_idx ON products (merchant_id, sort_key, id);
+-- next statement
 CREATE INDEX products_search_idx ON products USING gin (search);
 -- next statement
 CREATE INDEX products_sort_key_idx ON products (sort_key, id) WHERE state = 'listed';
@@ -726,7 +728,7 @@ CREATE TABLE shares (
 	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	expires_at TIMESTAMP WITH TIME ZONE, 
 	CONSTRAINT shares_pkey PRIMARY KEY (id), 
-	CONSTRAINT shares_target_kind_check CHECK (target_kind IN ('product')), 
+	CONSTRAINT shares_target_kind_check CHECK (target_kind IN ('product', 'shop')), 
 	CONSTRAINT shares_state_check CHECK (state IN ('active', 'paused', 'revoked')), 
 	CONSTRAINT shares_token_key UNIQUE (token), 
 	CONSTRAINT shares_promoter_id_fkey FOREIGN KEY(promoter_id) REFERENCES members (id), 
