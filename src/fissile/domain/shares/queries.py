@@ -13,7 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from fissile.domain.shares.model import Share
 from fissile.domain.shares.tables import shares
 
-_COLUMNS = "id, token, promoter_id, target_kind, target_id, channel, state, version, created_at, expires_at"
+_COLUMNS = (
+    "id, token, promoter_id, target_kind, target_id, channel, state, version, created_at, expires_at,"
+    " channel_kind, channel_id"
+)
 _BY_TOKEN = f"SELECT {_COLUMNS} FROM shares WHERE token = ANY($1::text[])"
 _BY_ID = select(*(shares.c[name.strip()] for name in _COLUMNS.split(",")))
 
