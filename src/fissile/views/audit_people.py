@@ -36,4 +36,45 @@ SELECT 'machine_opens', coalesce(m.share_id, e.share_id)::text,
     ),
 )
 
-PEOPLE = (*_VISITS,)
+_CHANNELS = (
+    Rule(
+        name="events fold to each promoter's accounts and communities, their versions and states",
+        invariant=8,
+        tables=("channels", "events"),
+        sql="""
+SELECT 'channels', coalesce(c.promoter_id, e.promoter_id)::text,
+       format('%s accounts and %s communities of versions %s; events give %s, %s, %s',
+              coalesce(c.accounts, 0), coalesce(c.communities, 0), coalesce(c.versions, 0), coalesce(e.accounts, 0),
+              coalesce(e.communities, 0), coalesce(e.versions, 0))
+  FROM (SELECT promoter_id, count(*) FILTER (WHERE kind = 'account') AS accounts,
+               count(*) FILTER (WHERE kind = 'community') AS communities, sum(version) AS versions
+          FROM channels GROUP BY 1) c
+  FULL JOIN (SELECT subject_id AS promoter_id, sum((data->>'accounts')::bigint) AS accounts,
+                    sum((data->>'communities')::bigint) AS communities, sum((data->>'versions')::bigint) AS versions
+               FROM events WHERE name LIKE 'channels.%' GROUP BY 1) e ON e.promoter_id = c.promoter_id
+ WHERE (coalesce(c.accounts, 0), coalesce(c.communities, 0), coalesce(c.versions, 0))
+       IS DISTINCT FROM (coalesce(e.accounts, 0), coalesce(e.communities, 0), coalesce(e.versions, 0))
+UNION ALL
+SELECT 'channels', coalesce(c.promoter_id, e.promoter_id)::text,
+       format('%s are %s; events give %s', coalesce(c.n, 0), coalesce(c.state, e.state), coalesce(e.n, 0))
+  FROM (SELECT promoter_id, state, count(*) AS n FROM channels GROUP BY 1, 2) c
+  FULL JOIN (SELECT e.subject_id AS promoter_id, moved.key AS state, sum(moved.value::bigint) AS n
+               FROM events e CROSS JOIN LATERAL jsonb_each_text(e.data->'states') AS moved
+              WHERE e.name LIKE 'channels.%' GROUP BY 1, 2) e ON e.promoter_id = c.promoter_id AND e.state = c.state
+ WHERE coalesce(c.n, 0) IS DISTINCT FROM coalesce(e.n, 0)
+""",
+    ),
+    Rule(
+        name="a share names a channel of its promoter, or one that was erased",
+        invariant=6,
+        tables=("shares", "channels"),
+        sql="""
+SELECT 'shares', s.id::text,
+       format('it names the %s %s, which is a %s of promoter %s', s.channel_kind, s.channel_id, c.kind, c.promoter_id)
+  FROM shares s JOIN channels c ON c.id = s.channel_id
+ WHERE c.promoter_id <> s.promoter_id OR c.kind <> s.channel_kind
+""",
+    ),
+)
+
+PEOPLE = (*_VISITS, *_CHANNELS)
