@@ -11,6 +11,8 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Uuid
 
+from fissile.domain.channels.model import Filter
+from fissile.domain.channels.queries import condition, typed
 from fissile.views.reading import row, rows
 
 PAGE = 40
@@ -100,3 +102,12 @@ async def sums_of(connection: AsyncConnection, *, promoter_id: UUID) -> RowMappi
 async def tags_of(connection: AsyncConnection, *, promoter_id: UUID) -> list[RowMapping]:
     """Return the promoter's thirty most used tags, each with how many channels have it."""
     return await rows(connection, _TAGS, promoter=promoter_id)
+
+
+async def active_shares(connection: AsyncConnection, *, promoter_id: UUID, chosen: Filter) -> int:
+    """Return how many active shares name one of the chosen channels: a change of its state does not stop them."""
+    where, values = condition(chosen, promoter_id=promoter_id)
+    sql = f"""
+SELECT count(*) FROM shares s JOIN channels c ON c.id = s.channel_id
+ WHERE s.promoter_id = :promoter_id AND s.state = 'active' AND {where}"""
+    return int((await connection.execute(typed(sql, values), values)).scalar_one())

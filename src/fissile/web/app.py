@@ -32,6 +32,7 @@ from fissile.infra.secrets import secret_named
 from fissile.kernel.errors import Refusal
 from fissile.web import (
     account,
+    channels,
     checkout,
     manage_catalogue,
     manage_import,
@@ -44,6 +45,7 @@ from fissile.web import (
     refusals,
     sandbox,
     shop,
+    visits,
 )
 from fissile.web.asker import Asker, Form, PageRequest, asker_of, look
 from fissile.web.errors import FormExpired, NotAllowed, PageNotFound, SignInNeeded, SomethingBroke, UploadTooLarge
@@ -77,6 +79,8 @@ def create_app(house: House) -> Litestar:
             *orders.HANDLERS,
             *account.HANDLERS,
             *promoter.HANDLERS,
+            *channels.HANDLERS,
+            *visits.HANDLERS,
             *sandbox.HANDLERS,
             *refusals.HANDLERS,
             *overview.HANDLERS,

@@ -9,10 +9,12 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from fissile.domain.catalogue.queries import search_products
+from fissile.domain.channels.queries import usable_channels
 from fissile.domain.shares.model import ShareState
 from fissile.domain.shares.rules import link_of, sentence
 from fissile.flows.change_share import change_share
 from fissile.flows.publish_share import publish_share
+from fissile.infra.networks import NETWORKS
 from fissile.kernel.ids import parse_public_id, public_id
 from fissile.kernel.money import Money
 from fissile.views import promoter as views
@@ -26,6 +28,7 @@ from fissile.web.query import cursor, cut, word
 
 _PAGE = 24
 _PROMOTER = {"roles": ("promoter",)}
+_NO_CHANNEL = ("", "none", "offline")
 
 
 @get("/promoter/products", opt=_PROMOTER)
@@ -57,9 +60,15 @@ async def share_form(request: PageRequest, product: FromPath[str]) -> Response[s
         offers = await shop.offers(connection, product_id=product_id)
         card = await shop.card(connection, product_id=product_id)
         plans = await views.plans_for(connection, product_ids=[product_id])
+        assert asker.member_id is not None, "a promoter is a member"
+        where = word(request, "where")
+        places = await usable_channels(connection, promoter_id=asker.member_id, words=where)
     return page(
         asker,
         "promoter/share_form.html",
+        where=where,
+        places=places,
+        networks=NETWORKS,
         product=found,
         card=card,
         earning=earning_of(plans.get(product_id), offers=offers),
@@ -81,6 +90,8 @@ async def send_share(request: PageRequest) -> Response[None]:
         idempotency_key=form.key,
         at=asker.at,
         rng=asker.rng,
+        channel_id=parse_public_id("chn", place) if (place := form.get("place", "none")) not in _NO_CHANNEL else None,
+        offline=place == "offline",
     )
     return go(f"/promoter/shares/{public_id('shr', share.id)}", note="share-made")
 

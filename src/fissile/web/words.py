@@ -32,6 +32,8 @@ WORDS_IN_REFUSALS = {
     "refunded": later("Refunded"),
     "made": later("Waiting for approval"),
     "dropped": later("Dropped"),
+    "blocked": later("Blocked"),
+    "closed": later("Closed"),
 }
 
 

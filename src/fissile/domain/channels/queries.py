@@ -11,7 +11,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Text, TypeEngine, Uuid
 
-from fissile.domain.channels.model import Channel, Filter, Stamp
+from fissile.domain.channels.model import USABLE, Channel, Filter, Stamp
 from fissile.infra.searching import search_query, search_terms
 
 _COLUMNS = "id, promoter_id, kind, network, handle, name, tags, size, state, owner_id, notes, version"
@@ -49,7 +49,12 @@ def condition(chosen: Filter, *, promoter_id: UUID | None) -> tuple[str, dict[st
 def typed(sql: str, values: dict[str, object]) -> TextClause:
     """Return a statement whose arrays and ids are bound as what they are."""
     statement = text(sql)
-    kinds: dict[str, TypeEngine[Any]] = {"ids": ARRAY(Uuid()), "terms": ARRAY(Text()), "promoter_id": Uuid()}
+    kinds: dict[str, TypeEngine[Any]] = {
+        "ids": ARRAY(Uuid()),
+        "terms": ARRAY(Text()),
+        "usable": ARRAY(Text()),
+        "promoter_id": Uuid(),
+    }
     return statement.bindparams(*(bindparam(name, type_=kind) for name, kind in kinds.items() if name in values))
 
 
@@ -85,3 +90,15 @@ def channel_of(row: RowMapping) -> Channel:
     """Return the channel in a row."""
     values = {name.strip(): row[name.strip()] for name in _COLUMNS.split(",")}
     return Channel(**values | {"tags": tuple(values["tags"])})
+
+
+async def usable_channels(
+    connection: AsyncConnection, *, promoter_id: UUID, words: str, limit: int = 20
+) -> list[Channel]:
+    """Return the newest of a promoter's channels that a new share may name and whose name or handle holds the words."""
+    where, values = condition(Filter(words=words), promoter_id=promoter_id)
+    values["usable"] = list(USABLE)
+    sql = f"""
+SELECT {_COLUMNS} FROM channels c WHERE {where} AND c.state = ANY (:usable) ORDER BY c.id DESC LIMIT :limit"""
+    found = await connection.execute(typed(sql, values), values | {"limit": limit})
+    return [channel_of(row) for row in found.mappings()]
