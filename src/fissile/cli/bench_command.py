@@ -42,6 +42,13 @@ def crowd(seconds: float, rounds: int) -> None:
     _print("crowd", seconds=seconds, rounds=rounds)
 
 
+@bench.command()
+@_SECONDS
+def accounts(seconds: float) -> None:
+    """A promoter's 50,000 accounts: list, search, a change of all, import."""
+    _print("accounts", seconds=seconds)
+
+
 def _print(name: str, **arguments: Any) -> None:
     # Imported when it is called: the others' parts are not needed.
     measure = importlib.import_module(f"fissile.bench.{name}").measure

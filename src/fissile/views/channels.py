@@ -13,7 +13,7 @@ from sqlalchemy.types import Uuid
 
 from fissile.domain.channels.model import Filter
 from fissile.domain.channels.queries import condition, typed
-from fissile.views.reading import row, rows
+from fissile.views.reading import rows, the_row
 
 PAGE = 40
 
@@ -50,7 +50,9 @@ SELECT count(*) AS channels, count(*) FILTER (WHERE kind = 'community') AS commu
   FROM channels WHERE promoter_id = :promoter
 """)
 _TAGS = text("""
-SELECT tag, count(*) AS n FROM channels, unnest(tags) AS tag WHERE promoter_id = :promoter
+SELECT tag, count(*) AS n
+  FROM (SELECT tags FROM channels WHERE promoter_id = :promoter ORDER BY id DESC LIMIT 2000) lately,
+       unnest(lately.tags) AS tag
  GROUP BY tag ORDER BY n DESC, tag LIMIT 30
 """)
 _NAMES = text("""
@@ -94,13 +96,13 @@ async def promoters_named(connection: AsyncConnection, *, member_ids: Sequence[U
     return {one["id"]: one["display_name"] or "" for one in found}
 
 
-async def sums_of(connection: AsyncConnection, *, promoter_id: UUID) -> RowMapping | None:
+async def sums_of(connection: AsyncConnection, *, promoter_id: UUID) -> RowMapping:
     """Return how many channels a promoter has, by kind and state, and how many people they reach in all."""
-    return await row(connection, _SUMS, promoter=promoter_id)
+    return await the_row(connection, _SUMS, promoter=promoter_id)
 
 
 async def tags_of(connection: AsyncConnection, *, promoter_id: UUID) -> list[RowMapping]:
-    """Return the promoter's thirty most used tags, each with how many channels have it."""
+    """Return the thirty most used tags of the promoter's newest 2,000 channels: all of 50,000 would take too long."""
     return await rows(connection, _TAGS, promoter=promoter_id)
 
 

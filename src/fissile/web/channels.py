@@ -14,7 +14,7 @@ from fissile.api.problems import status_of
 from fissile.domain.channels import rules
 from fissile.domain.channels.errors import ImportTooLong, NothingSelected, NothingToChange
 from fissile.domain.channels.model import KINDS, STATES, Channel, Filter, Stamp
-from fissile.domain.channels.queries import channel_by_id, page_of, stamp_of
+from fissile.domain.channels.queries import channel_by_id, count_of, page_of, stamp_of
 from fissile.flows.change_channel import change_channel, remove_channel
 from fissile.flows.change_channels import change_channels
 from fissile.flows.import_channels import ROWS_MAX, ChannelReport, import_channels
@@ -52,8 +52,10 @@ async def my_channels(request: PageRequest) -> Response[str]:
             limit=views.PAGE + 1,
         )
         found, more = _cut(read)
-        stamp = await stamp_of(connection, promoter_id=asker.member_id, chosen=chosen)
         sums = await views.sums_of(connection, promoter_id=asker.member_id)
+        # Without a filter the sums have counted them already.
+        plain = chosen == Filter()
+        count = sums["channels"] if plain else await count_of(connection, promoter_id=asker.member_id, chosen=chosen)
         tags = await views.tags_of(connection, promoter_id=asker.member_id)
         brought = await views.brought_by_channel(
             connection, promoter_id=asker.member_id, channel_ids=[one.id for one in found], limit=views.PAGE
@@ -63,7 +65,7 @@ async def my_channels(request: PageRequest) -> Response[str]:
         "promoter/channels.html",
         found=found,
         more=more,
-        stamp=stamp,
+        count=count,
         sums=sums,
         tags=tags,
         brought={one["channel_id"]: one for one in brought},

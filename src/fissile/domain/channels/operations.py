@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import BigInteger, DateTime, Text, Uuid
 
-from fissile.domain.channels.errors import NameEmptied, SelectionChanged, TooManyChannels
+from fissile.domain.channels.errors import ChannelChanged, NameEmptied, SelectionChanged, TooManyChannels
 from fissile.domain.channels.model import BulkChange, Channel, Difference, Draft, Filter, Stamp, Tally
 from fissile.domain.channels.queries import channel_of, condition, typed
 from fissile.domain.channels.rules import CHANNELS_MAX, handle_key, search_text
@@ -25,10 +25,16 @@ _CHUNK = 5_000
 _EMPTIED_SHOWN = 40
 
 _KNOWN = text("""
-SELECT c.* FROM channels c
-  JOIN unnest(:kinds, :networks, :keys) AS k (kind, network, handle_key)
-    ON c.promoter_id = :promoter_id AND c.kind = k.kind AND c.network = k.network AND c.handle_key = k.handle_key
- ORDER BY c.id FOR UPDATE OF c
+SELECT c.id, c.promoter_id, c.kind, c.network, c.handle, c.handle_key, c.name, c.tags, c.size, c.state, c.owner_id,
+       c.notes, c.version
+  FROM unnest(:kinds, :networks, :keys) AS k (kind, network, handle_key)
+  -- LIMIT 1 keeps it a look-up for each key: while a first file loads, statistics know nothing of the list.
+  CROSS JOIN LATERAL (
+    SELECT * FROM channels c
+     WHERE c.promoter_id = :promoter_id AND c.kind = k.kind AND c.network = k.network AND c.handle_key = k.handle_key
+     LIMIT 1
+  ) c
+ ORDER BY c.id
 """).bindparams(
     *(bindparam(name, type_=ARRAY(Text())) for name in ("kinds", "networks", "keys")),
     bindparam("promoter_id", type_=Uuid()),
@@ -224,7 +230,7 @@ async def change_one(
     applied: Applied,
     at: datetime,
 ) -> None:
-    """Change what a draft says of a channel that is locked; where it says the same, nothing is written."""
+    """Change what a draft says of a channel; where it says the same, nothing is written."""
     said: dict[str, object] = {
         "name": draft.name,
         "tags": draft.tags,
@@ -249,7 +255,11 @@ async def change_one(
 async def write_one(
     connection: AsyncConnection, *, before: Channel, values: dict[str, object], tally: Tally, at: datetime
 ) -> None:
-    """Write fields of a channel that is locked, and count it as one change."""
+    """
+    Write fields of a channel as it was read, and count it as one change.
+
+    :raises ChannelChanged: if somebody else has changed it since it was read
+    """
     changed = dict(values)
     if "tags" in changed:
         changed["tags"] = list(values["tags"])  # type: ignore[call-overload]
@@ -258,10 +268,11 @@ async def write_one(
         changed |= {"search_text": searched, "search": func.array_to_tsvector(_array(search_vector(searched)))}
     statement = (
         update(channels)
-        .where(channels.c.id == before.id)
+        .where(channels.c.id == before.id, channels.c.version == before.version)
         .values(**changed, version=channels.c.version + 1, changed_at=at)
     )
-    await connection.execute(statement)
+    if (await connection.execute(statement)).rowcount != 1:
+        raise ChannelChanged()
     tally.versions += 1
     if (state := values.get("state")) is not None:
         tally.move(state=before.state, n=-1)

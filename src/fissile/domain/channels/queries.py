@@ -102,3 +102,10 @@ async def usable_channels(
 SELECT {_COLUMNS} FROM channels c WHERE {where} AND c.state = ANY (:usable) ORDER BY c.id DESC LIMIT :limit"""
     found = await connection.execute(typed(sql, values), values | {"limit": limit})
     return [channel_of(row) for row in found.mappings()]
+
+
+async def count_of(connection: AsyncConnection, *, promoter_id: UUID | None, chosen: Filter) -> int:
+    """Return how many channels a filter means."""
+    where, values = condition(chosen, promoter_id=promoter_id)
+    statement = typed(f"SELECT count(*) FROM channels c WHERE {where}", values)
+    return int((await connection.execute(statement, values)).scalar_one())
