@@ -10,6 +10,7 @@ from uuid import UUID
 from litestar import Response, get
 from sqlalchemy.engine import RowMapping
 
+from fissile.infra.networks import NETWORKS
 from fissile.infra.tabular import csv_line
 from fissile.views import visits as views
 from fissile.views.channels import brought_by_channel
@@ -73,6 +74,7 @@ async def _shown(request: PageRequest, asker: Asker, *, promoter_id: UUID | None
         asker,
         "visits.html",
         frame=frame,
+        networks=NETWORKS,
         span=span,
         spans=list(_SPANS.values()),
         kinds=KINDS,
