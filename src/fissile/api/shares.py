@@ -11,6 +11,7 @@ import msgspec
 
 from fissile.api.asked import visitor
 from fissile.api.endpoint import JSON_TYPE, FastEndpoint, Header, Request, Response, encode, location, redirect
+from fissile.api.openers import opener_of
 from fissile.domain.catalogue.model import ProductView, ShopView
 from fissile.domain.shares.errors import (
     CodeMistyped,
@@ -38,7 +39,6 @@ _CHANCE = SystemChance()
 # A sentence that goes round is pasted by many people: what was found in it is found again.
 _SENTENCE_MAX = 500
 _find_again = lru_cache(maxsize=4096)(find_code)
-_PREFETCH = (b"sec-purpose", b"purpose", b"x-moz", b"x-purpose")
 _OPENING: tuple[type[Refusal], ...] = (
     CodeMistyped,
     ShareUnknown,
@@ -106,12 +106,12 @@ def endpoints(house: House) -> Sequence[FastEndpoint]:
         token = request.parameter
         asked: bytes = request.scope["query_string"]
         form = form_of_query(asked.decode("latin-1")) if asked else "link"
-        if request.any_header_has(_PREFETCH, b"prefetch"):
-            share = await open_share(house, token=token, at=at)  # looked at by a machine: nothing is recorded
-            return redirect(target_path(share))
+        opener = opener_of(request)
         visitor_id, _, cookies = visitor(house, request, at=at, rng=_CHANCE)
         try:
-            opened = await record_visit(house, token=token, form=form, visitor_id=visitor_id, at=at, rng=_CHANCE)
+            opened = await record_visit(
+                house, token=token, form=form, visitor_id=visitor_id, at=at, rng=_CHANCE, opener=opener
+            )
         except (CodeMistyped, ShareUnknown, ShareExpired, SharePaused, ShareRevoked):
             if "text/html" in (request.header(b"accept") or ""):
                 # People get the page with the search box, which says what is wrong and takes another code.
@@ -126,7 +126,13 @@ def endpoints(house: House) -> Sequence[FastEndpoint]:
         found = (_find_again if len(asked.text) <= _SENTENCE_MAX else find_code)(asked.text)
         visitor_id, _, cookies = visitor(house, request, at=at, rng=_CHANCE)
         opened = await record_visit(
-            house, token=found.token, form=found.form, visitor_id=visitor_id, at=at, rng=_CHANCE
+            house,
+            token=found.token,
+            form=found.form,
+            visitor_id=visitor_id,
+            at=at,
+            rng=_CHANCE,
+            opener=opener_of(request, pasted=True),
         )
         return Response(headers=[JSON_TYPE, *cookies], body=await answer(opened, form=found.form))
 

@@ -71,6 +71,13 @@ def posters(seconds: float) -> None:
     _print("posters", seconds=seconds)
 
 
+@bench.command()
+@_SECONDS
+def accounts(seconds: float) -> None:
+    """A promoter's 50,000 accounts: list, search, a change of all, import."""
+    _print("accounts", seconds=seconds)
+
+
 def _print(name: str, **arguments: Any) -> None:
     # Imported when it is called: the others' parts are not needed.
     measure = importlib.import_module(f"fissile.bench.{name}").measure

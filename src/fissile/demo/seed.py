@@ -21,6 +21,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
 import fissile
+from fissile.demo.channels import MACHINES_IN_TEN, make_channels, opener
 from fissile.demo.checkout import show_checkout
 from fissile.demo.forms import form_by_chance, share_shops
 from fissile.demo.money import SECOND_RATE_PPM, invite, refund_in_part
@@ -101,6 +102,7 @@ class _Stage:
     actors: dict[str, Actor] = field(default_factory=dict)
     shares: list[Share] = field(default_factory=list)
     offers: dict[UUID, list[UUID]] = field(default_factory=dict)  # product → SKUs in stock
+    channels: dict[str, list[UUID]] = field(default_factory=dict)  # promoter → what shares may name
 
 
 async def seed_demo(db: Database, *, settings: Settings, at: datetime, say: Callable[[str], None]) -> list[Person]:
@@ -124,6 +126,7 @@ async def seed_demo(db: Database, *, settings: Settings, at: datetime, say: Call
     await invite(db, inviter=actors["promoter"], invited=actors["promoter2"], operator=actors["operator"], at=began)
     async with open_house(db=Database(url=db.url, pool=8), settings=settings) as house:
         stage = _Stage(house, began, actors, [], await _goods(db))
+        stage.channels = await make_channels(db, actors=actors, at=began)
         stage.shares = await _shares(stage)
         await share_shops(house, actors=stage.actors, began=began)
         for day in range(DAYS):
@@ -289,6 +292,7 @@ async def _shares(stage: _Stage) -> list[Share]:
                     actor=stage.actors[name],
                     product_id=product_id,
                     channel=rng.choice(_CHANNELS),
+                    channel_id=rng.choice([*stage.channels[name], None]),
                     expires_at=None,
                     idempotency_key=f"demo:{product_id}",
                     at=stage.began,
@@ -331,6 +335,7 @@ async def _visit(stage: _Stage, *, seed: str, start: datetime) -> None:
         visitor_id=named_id("demo visitor", seed),
         at=start + timedelta(seconds=rng.randrange(1, 18 * 3600)),
         rng=rng_of(f"visit id {seed}"),
+        opener=opener(rng, machine=rng.randrange(10) < MACHINES_IN_TEN),
     )
 
 
@@ -353,6 +358,7 @@ async def _order(stage: _Stage, *, seed: str, start: datetime) -> PlacedOrder | 
                 visitor_id=visitor_id,
                 at=opened,
                 rng=rng_of(f"order visit {seed} {one.token}"),
+                opener=opener(rng, machine=False),
             )
     try:
         return await place_order(

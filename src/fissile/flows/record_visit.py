@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from fissile.domain.shares.errors import CodeMistyped, ShareRevoked, ShareUnknown
-from fissile.domain.shares.model import Form, Share
+from fissile.domain.shares.model import SOMEBODY, Form, Opener, Share
 from fissile.domain.shares.rules import check_open, is_sound
 from fissile.kernel.ids import Chance, new_id
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 _CALL = (
     "SELECT record_visits_v1("
-    "$1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::text[], $6::timestamptz[], $7::bigint)"
+    "$1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::text[], $6::timestamptz[], $7::text[], $8::text[],"
+    " $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bigint)"
 )
 _TRIES = 3
 
@@ -34,19 +35,32 @@ class VisitItem(NamedTuple):
     visitor_id: UUID
     form: Form
     at: datetime
+    opener: Opener = SOMEBODY
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A share that was opened; ``first`` tells that it counts as a visit of its window."""
+    """A share that was opened; ``first`` tells that it counts as a visit: a person's first in its window."""
 
     share: Share
     first: bool
 
 
-async def record_visit(house: House, *, token: str, form: Form, visitor_id: UUID, at: datetime, rng: Chance) -> Opened:
+async def record_visit(
+    house: House,
+    *,
+    token: str,
+    form: Form,
+    visitor_id: UUID,
+    at: datetime,
+    rng: Chance,
+    opener: Opener = SOMEBODY,
+) -> Opened:
     """
     Record that a visitor opened a share and return it; once per visitor and window it is a visit.
+
+    Machines are counted apart and touch nothing. The promoter's own openings, known by the cookies with which
+    the promoter has signed in, are kept as touches, for self-purchases are judged by them, and are no visits.
 
     :raises CodeMistyped: if the token's check character is wrong
     :raises ShareUnknown: if there is no such share
@@ -55,7 +69,7 @@ async def record_visit(house: House, *, token: str, form: Form, visitor_id: UUID
     """
     for _ in range(_TRIES):
         share = await open_share(house, token=token, at=at)
-        item = VisitItem(new_id(at=at, rng=rng), share.id, share.version, visitor_id, form, at)
+        item = VisitItem(new_id(at=at, rng=rng), share.id, share.version, visitor_id, form, at, opener)
         outcome = await house.visits.submit(item)
         if outcome != "stale":
             return Opened(share, outcome == "recorded")
@@ -80,5 +94,5 @@ async def record_visits(
     connection: asyncpg.Connection, items: Sequence[VisitItem], *, window_seconds: int
 ) -> list[str]:
     """Record a set of opens in one call; return an outcome for each, in order."""
-    columns = [list(column) for column in zip(*items, strict=True)]
-    return list(await connection.fetchval(_CALL, *columns, window_seconds))
+    *columns, openers = zip(*items, strict=True)
+    return list(await connection.fetchval(_CALL, *columns, *zip(*openers, strict=True), window_seconds))

@@ -50,7 +50,8 @@ _LAST_DECIDED = text(
 # The visits of the buyer up to the order, and what was kept with it (a share given with an order is no visit).
 _TOUCHES = text("""
 SELECT o.id AS order_id, v.share_id, s.promoter_id, least(v.last_at, o.placed_at) AS touched_at, v.first_at,
-       CASE WHEN s.target_kind = 'product' THEN s.target_id END AS product_id, p.merchant_id, true AS open,
+       CASE WHEN s.target_kind = 'product' THEN s.target_id END AS product_id,
+       CASE s.target_kind WHEN 'shop' THEN s.target_id ELSE p.merchant_id END AS merchant_id, true AS open,
        m.state = 'active' AS promoter_open, s.promoter_id = ANY (tied.members) AS own
   FROM orders o
   CROSS JOIN LATERAL (
@@ -70,7 +71,8 @@ SELECT o.id AS order_id, v.share_id, s.promoter_id, least(v.last_at, o.placed_at
  WHERE o.id = ANY (CAST(:orders AS uuid[]))
 UNION ALL
 SELECT t.order_id, t.share_id, t.promoter_id, t.touched_at, t.touched_at,
-       CASE WHEN s.target_kind = 'product' THEN s.target_id END, p.merchant_id, t.reason <> 'share_not_open',
+       CASE WHEN s.target_kind = 'product' THEN s.target_id END,
+       CASE s.target_kind WHEN 'shop' THEN s.target_id ELSE p.merchant_id END, t.reason <> 'share_not_open',
        m.state = 'active' AND t.reason <> 'promoter_closed', t.reason = 'self_purchase'
   FROM order_touches t
   JOIN shares s ON s.id = t.share_id

@@ -24,6 +24,7 @@ from fissile.views.audit_attribution import ATTRIBUTION
 from fissile.views.audit_checkout import CHECKOUT
 from fissile.views.audit_events import FOLDS
 from fissile.views.audit_money import MONEY
+from fissile.views.audit_people import PEOPLE
 from fissile.views.audit_rows import ROWS
 from fissile.views.audit_rule import FINDINGS_MAX, Rule
 from fissile.views.audit_shares import SHARES
@@ -36,6 +37,7 @@ RULES = (
     *MONEY,
     *CHECKOUT,
     *SHARES,
+    *PEOPLE,
 )
 _CHUNK = 5_000
 # Whole tables are joined here, one after the other: with the server's few megabytes each would go through files.

@@ -207,10 +207,12 @@ SELECT 'visits', coalesce(v.share_id || '/' || v.visitor_id || '/' || v.window_n
     SELECT subject_id AS share_id, (data->>'visitor')::uuid AS visitor, (data->>'window')::bigint AS window_no,
            sum((data->>'opens')::bigint) AS opens, max(occurred_at) AS last_at,
            count(*) FILTER (WHERE name = 'visit.recorded') AS recorded,
-           min(data->>'form') FILTER (WHERE name = 'visit.recorded') AS form
+           min(data->>'form') FILTER (WHERE name = 'visit.recorded') AS form,
+           CASE WHEN bool_or(data->>'kind' = 'own') THEN 'own' ELSE 'person' END AS kind
       FROM events WHERE name IN ('visit.recorded', 'visit.repeated') GROUP BY 1, 2, 3
   ) e ON e.share_id = v.share_id AND e.visitor = v.visitor_id AND e.window_no = v.window_no
- WHERE (v.opens::numeric, v.last_at, v.form, 1::bigint) IS DISTINCT FROM (e.opens, e.last_at, e.form, e.recorded)
+ WHERE (v.opens::numeric, v.last_at, v.form, v.kind, 1::bigint)
+       IS DISTINCT FROM (e.opens, e.last_at, e.form, e.kind, e.recorded)
 """,
     ),
     Rule(

@@ -39,7 +39,8 @@ SELECT sh.id, sh.token, sh.promoter_id, sh.channel, sh.state, sh.version, sh.cre
   LEFT JOIN products p ON p.id = sh.target_id
   LEFT JOIN merchants shop ON shop.id = sh.target_id
   LEFT JOIN LATERAL (
-    SELECT count(*) AS visits, coalesce(sum(v.opens), 0)::bigint AS opens FROM visits v WHERE v.share_id = sh.id
+    SELECT count(*) AS visits, coalesce(sum(v.opens), 0)::bigint AS opens
+      FROM visits v WHERE v.share_id = sh.id AND v.kind = 'person'
   ) seen ON true
   LEFT JOIN LATERAL (
     SELECT count(*) AS orders FROM orders o

@@ -81,14 +81,15 @@ WITH mine AS (
        ORDER BY v.last_at DESC LIMIT 1
     ) opened ON true
     LEFT JOIN LATERAL (
-      SELECT sum(c.amount_minor) AS minor FROM commissions c WHERE c.order_id = o.id AND c.state <> 'taken_back'
+      SELECT sum(c.amount_minor - c.taken_back_minor) AS minor
+        FROM commissions c WHERE c.order_id = o.id AND c.promoter_id = :promoter
     ) earned ON true
    WHERE o.credit_promoter_id = :promoter AND o.paid_at >= :since AND o.paid_at < :until
 )
 SELECT key, '' AS currency, count(*) AS visits, sum(opens)::bigint AS opens, 0 AS orders, 0 AS gmv_minor,
        0 AS commission_minor
   FROM (SELECT {visit_key} AS key, v.opens FROM mine sh JOIN visits v ON v.share_id = sh.id
-         WHERE v.first_at >= :since AND v.first_at < :until) seen
+         WHERE v.first_at >= :since AND v.first_at < :until AND v.kind = 'person') seen
  GROUP BY key
 UNION ALL
 SELECT key, currency, 0, 0, count(*), sum(total_minor)::bigint, coalesce(sum(minor), 0)::bigint

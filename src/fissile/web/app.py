@@ -35,6 +35,7 @@ from fissile.web import (
     addresses,
     attribution,
     cart,
+    channels,
     checkout,
     invitations,
     manage_attribution,
@@ -54,6 +55,7 @@ from fissile.web import (
     share_kit,
     share_numbers,
     shop,
+    visits,
 )
 from fissile.web.asker import Asker, Form, PageRequest, asker_of, look
 from fissile.web.errors import FormExpired, NotAllowed, PageNotFound, SignInNeeded, SomethingBroke, UploadTooLarge
@@ -93,6 +95,8 @@ def create_app(house: House) -> Litestar:
             *share_kit.HANDLERS,
             *share_numbers.HANDLERS,
             *posters.HANDLERS,
+            *channels.HANDLERS,
+            *visits.HANDLERS,
             *sandbox.HANDLERS,
             *refusals.HANDLERS,
             *overview.HANDLERS,

@@ -113,6 +113,39 @@ LABELS: dict[str, dict[str, str]] = {
         "block": _("Refused"),
     },
     "grouping": {"day": _("Day"), "form": _("Form"), "channel": _("Channel"), "share": _("Share")},
+    "channel_kind": {
+        "account": _("Account"),
+        "community": _("Chat group"),
+        "offline": _("Offline"),
+        "none": _("Not said"),
+    },
+    "channel_state": {
+        "active": _("Active"),
+        "resting": _("Resting"),
+        "blocked": _("Blocked"),
+        "closed": _("Closed"),
+    },
+    "visit_kind": {
+        "person": _("People"),
+        "own": _("Own"),
+        "preview": _("Link previews"),
+        "bot": _("Robots"),
+        "prefetch": _("Fetched ahead"),
+    },
+    "way": {
+        "form": _("By form"),
+        "referrer": _("By site they came from"),
+        "device": _("By device"),
+        "os": _("By system"),
+        "app": _("By app whose browser it was"),
+    },
+    "device": {
+        "phone": _("Phone"),
+        "tablet": _("Tablet"),
+        "desktop": _("Computer"),
+        "other": _("Something else"),
+        "unknown": _("Not known"),
+    },
     "channel": {
         "chat": _("Chat"),
         "group": _("Group"),
@@ -176,6 +209,7 @@ LABELS: dict[str, dict[str, str]] = {
 
 NOTES: dict[str, str] = {
     "saved": _("Saved."),
+    "channel-removed": _("It is removed. Shares that named it stay."),
     "signed-in": _("You are signed in."),
     "signed-out": _("You are signed out."),
     "welcome": _("Welcome. Your account is ready."),

@@ -15,6 +15,7 @@ from fissile.api.endpoint import FastEndpoint, Request, Response, json_response
 from fissile.api.front import Front
 from fissile.api.openapi import document_endpoint
 from fissile.flows.house import House
+from fissile.infra.agents import warm_up
 from fissile.infra.batcher import DatabaseAway
 from fissile.infra.database import Database
 from fissile.infra.logs import set_up_logs
@@ -68,8 +69,13 @@ def endpoints(house: House) -> tuple[FastEndpoint, ...]:
 
 def front(house: House) -> Front:
     """Return the whole web application of a house that opens with it."""
-    startup = [house.start, _keep_for_good]
+    startup = [house.start, _know_agents, _keep_for_good]
     return Front(endpoints(house), create_app(house), startup=startup, shutdown=[house.close])
+
+
+async def _know_agents() -> None:
+    """Compile what tells people and machines apart: the first visitor does not wait for it."""
+    await asyncio.to_thread(warm_up)
 
 
 async def _keep_for_good() -> None:

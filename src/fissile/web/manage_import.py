@@ -22,8 +22,8 @@ from fissile.web.manage_catalogue import WRITERS
 from fissile.web.page import page
 
 _NAME = re.compile(r"[^\w.-]+")
-_FILE_BYTES = 12_000_000  # a catalogue of some fifty thousand rows
-_ROWS_SHOWN = 4_000  # pasted rows of at most this many letters come back into their box
+FILE_BYTES = 12_000_000  # a catalogue of some fifty thousand rows
+ROWS_SHOWN = 4_000  # pasted rows of at most this many letters come back into their box
 
 
 @get("/operator/import", opt={"roles": WRITERS})
@@ -32,7 +32,7 @@ async def import_page(request: PageRequest) -> Response[str]:
     return _shown(asker_of(request))
 
 
-@post("/operator/import", opt={"roles": WRITERS}, status_code=200, request_max_body_size=_FILE_BYTES)
+@post("/operator/import", opt={"roles": WRITERS}, status_code=200, request_max_body_size=FILE_BYTES)
 async def send_import(request: PageRequest) -> Response[str]:
     """
     Check the file and keep it, or load the one that was checked.
@@ -43,14 +43,18 @@ async def send_import(request: PageRequest) -> Response[str]:
     loads = form.get("load") == "yes"
     rows = "" if loads else str(form.fields.get("rows", ""))
     try:
-        file = await (_checked(asker, digest=form.get("digest")) if loads else _kept(asker, form.fields))
+        file = await (
+            checked(upload_folder(asker), digest=form.get("digest"))
+            if loads
+            else kept(upload_folder(asker), form.fields)
+        )
         report = await _run(asker, file=file, dry_run=not loads)
     except Refusal as refusal:
         return _shown(asker, refusal=refusal, rows=rows)
     if loads:
         await asyncio.to_thread(file.unlink, missing_ok=True)
         return _shown(asker, report=report, loaded=True)
-    return _shown(asker, report=report, digest=await asyncio.to_thread(_digest, file), rows=rows)
+    return _shown(asker, report=report, digest=await asyncio.to_thread(digest_of, file), rows=rows)
 
 
 def _shown(
@@ -70,7 +74,7 @@ def _shown(
         report=report,
         loaded=loaded,
         digest=digest,
-        rows=rows if len(rows) <= _ROWS_SHOWN else "",
+        rows=rows if len(rows) <= ROWS_SHOWN else "",
     )
 
 
@@ -88,8 +92,12 @@ async def _run(asker: Asker, *, file: Path, dry_run: bool) -> ImportReport:
     )
 
 
-async def _kept(asker: Asker, fields: dict[str, Any]) -> Path:
-    """Write what was sent into the person's folder in place of what was there."""
+async def kept(folder: Path, fields: dict[str, Any]) -> Path:
+    """
+    Write what was sent into a folder of the person, in place of what was there.
+
+    :raises NoFileChosen: if nothing was sent
+    """
     upload, pasted = fields.get("file"), str(fields.get("rows", ""))
     if isinstance(upload, UploadFile) and upload.filename:
         # The end of the name, whose letters may have four bytes each: file systems take 255.
@@ -99,24 +107,25 @@ async def _kept(asker: Asker, fields: dict[str, Any]) -> Path:
         name, content = "rows.csv", pasted.encode()
     if not content.strip():
         raise NoFileChosen()
-    return await asyncio.to_thread(_write, _folder(asker), name or "rows.csv", content)
+    return await asyncio.to_thread(_write, folder, name or "rows.csv", content)
 
 
-async def _checked(asker: Asker, *, digest: str) -> Path:
+async def checked(folder: Path, *, digest: str) -> Path:
     """
     Return the file that was checked.
 
     :raises UploadGone: if it was replaced or removed since
     """
-    found = await asyncio.to_thread(_files, _folder(asker))
-    if len(found) != 1 or await asyncio.to_thread(_digest, found[0]) != digest:
+    found = await asyncio.to_thread(_files, folder)
+    if len(found) != 1 or await asyncio.to_thread(digest_of, found[0]) != digest:
         raise UploadGone()
     return found[0]
 
 
-def _folder(asker: Asker) -> Path:
+def upload_folder(asker: Asker, *, of: str = "uploads") -> Path:
+    """Return where a person's uploads of one sort are kept."""
     assert asker.member_id is not None, "the page is for signed-in people"
-    return asker.house.settings.home / "uploads" / public_id("mem", asker.member_id)
+    return asker.house.settings.home / of / public_id("mem", asker.member_id)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -134,7 +143,8 @@ def _write(folder: Path, name: str, content: bytes) -> Path:
     return Path(file.name).replace(folder / name)
 
 
-def _digest(file: Path) -> str:
+def digest_of(file: Path) -> str:
+    """Return the SHA-256 of a file, as hexadecimal digits."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 

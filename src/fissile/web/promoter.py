@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from litestar import Response, get, post
 from litestar.params import FromPath
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fissile.domain.catalogue.queries import search_products
+from fissile.domain.channels.model import Channel
+from fissile.domain.channels.queries import usable_channels
 from fissile.flows.publish_share import publish_share
+from fissile.infra.networks import NETWORKS
 from fissile.kernel.ids import parse_public_id, public_id
 from fissile.kernel.money import Money
 from fissile.views import promoter as views
@@ -24,6 +29,7 @@ from fissile.web.query import cursor, cut, word
 
 _PAGE = 24
 _PROMOTER = {"roles": ("promoter",)}
+_NO_CHANNEL = ("", "none", "offline")
 
 
 @get("/promoter/products", opt=_PROMOTER)
@@ -48,7 +54,7 @@ async def share_form(request: PageRequest, target: FromPath[str]) -> Response[st
     """The form to share one product, or the shop of a merchant."""
     asker = asker_of(request)
     if target.startswith("mch_"):
-        return await _share_shop(asker, merchant_id=parse_public_id("mch", target))
+        return await _share_shop(request, asker, merchant_id=parse_public_id("mch", target))
     product_id = parse_public_id("prd", target)
     async with asker.house.db.reading() as connection:
         found = await shop.product(connection, product_id=product_id)
@@ -57,10 +63,14 @@ async def share_form(request: PageRequest, target: FromPath[str]) -> Response[st
         offers = await shop.offers(connection, product_id=product_id)
         card = await shop.card(connection, product_id=product_id)
         plans = await views.plans_for(connection, product_ids=[product_id])
+        where, places = await _places(connection, request)
     return page(
         asker,
         "promoter/share_form.html",
         shop=None,
+        where=where,
+        places=places,
+        networks=NETWORKS,
         product=found,
         card=card,
         earning=earning_of(plans.get(product_id), offers=offers),
@@ -68,14 +78,27 @@ async def share_form(request: PageRequest, target: FromPath[str]) -> Response[st
     )
 
 
-async def _share_shop(asker: Asker, *, merchant_id: UUID) -> Response[str]:
+async def _places(connection: AsyncConnection, request: PageRequest) -> tuple[str, Sequence[Channel]]:
+    """Return what was looked for, and the promoter's accounts and groups that it finds."""
+    member_id = asker_of(request).member_id
+    assert member_id is not None, "a promoter is a member"
+    where = word(request, "where")
+    return where, await usable_channels(connection, promoter_id=member_id, words=where)
+
+
+async def _share_shop(request: PageRequest, asker: Asker, *, merchant_id: UUID) -> Response[str]:
     found = await asker.house.shops.get(merchant_id)
     if found is None:
         raise PageNotFound()
+    async with asker.house.db.reading() as connection:
+        where, places = await _places(connection, request)
     return page(
         asker,
         "promoter/share_form.html",
         shop=found,
+        where=where,
+        places=places,
+        networks=NETWORKS,
         product=None,
         card=None,
         earning=None,
@@ -102,6 +125,8 @@ async def send_share(request: PageRequest) -> Response[None]:
         idempotency_key=form.key,
         at=asker.at,
         rng=asker.rng,
+        channel_id=parse_public_id("chn", place) if (place := form.get("place", "none")) not in _NO_CHANNEL else None,
+        offline=place == "offline",
     )
     return go(f"/promoter/shares/{public_id('shr', share.id)}", note="share-made")
 

@@ -8,9 +8,11 @@ from uuid import UUID
 from litestar import Response, get
 from litestar.params import FromPath
 
+from fissile.api.openers import PREFETCH_HEADERS, opener_named
 from fissile.api.problems import status_of
 from fissile.domain.catalogue.queries import PictureSize, picture_file, search_products
 from fissile.domain.shares.errors import CodeNotFound
+from fissile.domain.shares.model import Opener
 from fissile.domain.shares.rules import find_code, target_path
 from fissile.flows.record_visit import record_visit
 from fissile.infra.rate_limits import RateLimits
@@ -76,6 +78,7 @@ async def search(request: PageRequest) -> Response[Any]:
             visitor_id=asker.visitor_id,
             at=asker.at,
             rng=asker.rng,
+            opener=_opener(request),
         )
     except CodeNotFound:
         return await _results(request, asker, words=words[:200])
@@ -90,6 +93,15 @@ async def search(request: PageRequest) -> Response[Any]:
             given=words[:200],
         )
     return go(target_path(opened.share), note="opened")
+
+
+def _opener(request: PageRequest) -> Opener:
+    headers = request.headers
+    if any("prefetch" in headers.get(name, "") for name in PREFETCH_HEADERS):
+        return Opener("prefetch")
+    return opener_named(
+        user_agent=headers.get("user-agent", ""), referrer=headers.get("referer", ""), host=headers.get("host", "")
+    )
 
 
 async def _results(request: PageRequest, asker: Asker, *, words: str) -> Response[str]:

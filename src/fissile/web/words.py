@@ -43,6 +43,8 @@ WORDS_IN_REFUSALS = {
     "street": later("Street and house"),
     "postcode": later("Postcode"),
     "dropped": later("Dropped"),
+    "blocked": later("Blocked"),
+    "closed": later("Closed"),
 }
 
 

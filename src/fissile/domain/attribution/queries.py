@@ -22,7 +22,8 @@ VISITS_READ = 5_000
 # the promoter's own cookie.
 _TOUCHES = f"""
 SELECT asked.n, v.share_id, s.promoter_id, v.last_at, v.first_at,
-       CASE WHEN s.target_kind = 'product' THEN s.target_id END AS product_id, p.merchant_id,
+       CASE WHEN s.target_kind = 'product' THEN s.target_id END AS product_id,
+       CASE s.target_kind WHEN 'shop' THEN s.target_id ELSE p.merchant_id END AS merchant_id,
        true AS open, m.state = 'active' AS promoter_open, s.promoter_id = ANY (tied.members) AS own
   FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS asked (visitor_id, member_id, n)
   CROSS JOIN LATERAL (

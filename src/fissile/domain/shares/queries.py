@@ -13,9 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from fissile.domain.shares.model import Share
 from fissile.domain.shares.tables import shares
 
-_COLUMNS = "id, token, promoter_id, target_kind, target_id, channel, state, version, created_at, expires_at"
+_COLUMNS = (
+    "id, token, promoter_id, target_kind, target_id, channel, state, version, created_at, expires_at,"
+    " channel_kind, channel_id"
+)
 _BY_TOKEN = f"""
-SELECT {_COLUMNS}, (SELECT p.merchant_id FROM products p WHERE p.id = target_id) AS merchant_id,
+SELECT {_COLUMNS},
+       CASE target_kind WHEN 'shop' THEN target_id
+            ELSE (SELECT p.merchant_id FROM products p WHERE p.id = target_id) END AS merchant_id,
        (SELECT m.state = 'active' FROM members m WHERE m.id = promoter_id) AS promoter_open
   FROM shares WHERE token = ANY($1::text[])
 """

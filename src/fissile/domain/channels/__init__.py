@@ -1,0 +1,1 @@
+"""Where promoters share: their accounts on networks and the chat groups they are in."""
