@@ -14,6 +14,7 @@ from sqlalchemy import delete
 from sqlalchemy.exc import SQLAlchemyError
 
 from fissile.flows.expire_orders import expire_orders
+from fissile.flows.owe_notices import owe_notices
 from fissile.flows.release_commissions import release_commissions
 from fissile.flows.return_refunds import return_refunds
 from fissile.flows.sweep_sessions import sweep_sessions
@@ -25,6 +26,7 @@ from fissile.infra.server import keep_running, reach_database
 from fissile.infra.settings import Settings, from_environment
 from fissile.infra.tables import kept_answers
 from fissile.kernel.errors import Refusal
+from fissile.worker.mails import Mails
 
 _log = structlog.get_logger()
 
@@ -52,6 +54,8 @@ def sweeps(db: Database, settings: Settings) -> dict[str, Sweep]:
         "expire_orders": lambda at: expire_orders(db, at=at, rng=_CHANCE, limit=CHUNK),
         "release_commissions": lambda at: release_commissions(db, at=at, rng=_CHANCE, limit=CHUNK),
         "return_refunds": refunds,
+        "owe_notices": lambda at: owe_notices(db, locale=settings.locale, at=at, rng=_CHANCE, limit=CHUNK),
+        "send_mails": Mails(db, settings, rng=_CHANCE).sweep,
         "sweep_sessions": lambda at: sweep_sessions(db, at=at, limit=CHUNK),
         "forget_refusals": refusals,
         "forget_limits": RateLimits(db).forget,
