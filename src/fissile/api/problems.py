@@ -54,6 +54,7 @@ STATUS: dict[str, int] = {
     "sku_unknown": 404,
     "unknown_id": 404,
     "unknown_picture": 404,
+    "link_spent": 410,
     "share_expired": 410,
     "share_revoked": 410,
     "share_target_gone": 410,

@@ -73,7 +73,7 @@ SELECT i.batch_id AS id, i.id AS subject_id, i.payee_id AS member_id, coalesce(l
 
 async def owe_notices(db: Database, *, locale: str, at: datetime, rng: Chance, limit: int) -> int:
     """
-    Read some ``limit`` events that are due (the last transaction whole) and owe what they tell; return how many were read.
+    Read some ``limit`` events that are due, the last transaction whole, and owe what they tell; return how many.
 
     ``locale`` is the language of guests. What happened more than ``MAILED_WITHIN`` ago is not mailed. The house calls
     it; run at once, two take turns.

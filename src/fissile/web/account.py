@@ -8,6 +8,7 @@ from litestar import Response, get, post
 
 from fissile.api import asking
 from fissile.api.problems import status_of
+from fissile.flows.ask_for_proof import ask_for_proof
 from fissile.flows.become_promoter import become_promoter
 from fissile.flows.sign_in import sign_in
 from fissile.flows.sign_out import sign_out
@@ -98,6 +99,7 @@ async def send_sign_up(request: PageRequest) -> Response[Any]:
             name=name,
             sentence=asker.words.refusal(refusal),
         )
+    await ask_for_proof(asker.house.db, email=email, purpose="email", at=asker.at, rng=asker.rng)
     asker.set_session(opened.session_token)
     return go(wanted, note="welcome")
 

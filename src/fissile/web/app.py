@@ -33,6 +33,7 @@ from fissile.kernel.errors import Refusal
 from fissile.web import (
     account,
     checkout,
+    mail,
     manage_catalogue,
     manage_import,
     manage_money,
@@ -76,6 +77,7 @@ def create_app(house: House) -> Litestar:
             *checkout.HANDLERS,
             *orders.HANDLERS,
             *account.HANDLERS,
+            *mail.HANDLERS,
             *promoter.HANDLERS,
             *sandbox.HANDLERS,
             *refusals.HANDLERS,

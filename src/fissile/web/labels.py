@@ -25,6 +25,14 @@ LABELS: dict[str, dict[str, str]] = {
     },
     "refund": {"posted": _("Owed to the buyer"), "returned": _("Money returned")},
     "batch": {"made": _("Waiting for approval"), "paid": _("Paid out"), "dropped": _("Dropped")},
+    "mail": {
+        "owed": _("Waiting to be sent"),
+        "sending": _("Being sent"),
+        "sent": _("Sent"),
+        "refused": _("Refused by the mail server"),
+        "given_up": _("Given up"),
+        "erased": _("Erased"),
+    },
     "touch": {"won": _("Won"), "lost": _("Did not win")},
     "reason": {
         "last_touch": _("the last opening of a share before the order"),
@@ -110,6 +118,8 @@ LABELS: dict[str, dict[str, str]] = {
 NOTES: dict[str, str] = {
     "saved": _("Saved."),
     "signed-in": _("You are signed in."),
+    "password-set": _("Your new password is set. Sign in with it."),
+    "email-proved": _("Your e-mail address is confirmed."),
     "signed-out": _("You are signed out."),
     "welcome": _("Welcome. Your account is ready."),
     "promoter": _("You are a promoter now. Pick a product and share it."),
