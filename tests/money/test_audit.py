@@ -15,6 +15,7 @@ from fissile.flows.change_attribution import change_attribution
 from fissile.flows.complete_order import complete_order
 from fissile.flows.confirm_refund import confirm_refund
 from fissile.flows.expire_orders import expire_orders
+from fissile.flows.owe_notices import owe_notices
 from fissile.flows.record_visit import record_visit
 from fissile.flows.release_commissions import release_commissions
 from fissile.flows.ship_order import ship_order
@@ -24,6 +25,11 @@ from tests.money.conftest import HOLD, Shop, an_inviter
 
 
 async def a_busy_month(shop: Shop) -> None:
+    await _busy_month(shop)
+    await owe_notices(shop.db, locale="en", at=shop.at, rng=shop.rng, limit=500)
+
+
+async def _busy_month(shop: Shop) -> None:
     """Something of everything: every table has rows, and rows in most of their states."""
     db, rng = shop.db, shop.rng
     visitor = new_id(at=shop.at, rng=rng)

@@ -77,6 +77,8 @@ PAGES: list[tuple[str, frozenset[str]]] = [
     ("/operator/catalogue", KEEPERS),
     ("/operator/catalogue?q=tea", KEEPERS),
     ("/operator/products/{tea}", KEEPERS - {"stranger_staff"}),
+    ("/inbox", SIGNED_IN),
+    ("/operator/mail", frozenset({"operator", "auditor"})),
     ("/operator/import", frozenset({"operator", "staff", "stranger_staff"})),
     ("/operator/plans", frozenset({"operator", "auditor"})),
     ("/operator/attribution", frozenset({"operator", "auditor"})),

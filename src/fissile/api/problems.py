@@ -59,6 +59,7 @@ STATUS: dict[str, int] = {
     "request_unknown": 404,
     "unknown_id": 404,
     "unknown_picture": 404,
+    "link_spent": 410,
     "share_expired": 410,
     "share_revoked": 410,
     "share_target_gone": 410,
@@ -105,6 +106,7 @@ STATUS: dict[str, int] = {
     "columns_missing": 422,
     "contact_missing": 422,
     "currency_mismatch": 422,
+    "document_too_long": 422,
     "empty_order": 422,
     "field_too_long": 422,
     "form_unknown": 422,
@@ -165,6 +167,8 @@ STATUS: dict[str, int] = {
     "busy": 503,
     "database_away": 503,
     "passwords_busy": 503,
+    # Our own install.
+    "font_missing": 500,
 }
 
 # What RFC 9457 and we ourselves put into every problem: a fact of the same name is told as given_NAME.

@@ -66,6 +66,12 @@ class Settings:
     queue_max: int = _setting(
         "FISSILE_QUEUE_MAX", "Requests that wait for the database at most; more are told 503.", 4096
     )
+    smtp_host: str = _setting("FISSILE_SMTP_HOST", "Mail server; empty: mails are written to the log.", "")
+    smtp_port: int = _setting("FISSILE_SMTP_PORT", "Port of the mail server.", 587)
+    smtp_tls: str = _setting("FISSILE_SMTP_TLS", "starttls, tls (from the first byte), or none.", "starttls")
+    smtp_user: str = _setting("FISSILE_SMTP_USER", "Name at the mail server; empty: no login.", "")
+    smtp_password: str = _setting("FISSILE_SMTP_PASSWORD", "Password at the mail server.", "")
+    mail_from: str = _setting("FISSILE_MAIL_FROM", "Address that mails come from.", "shop@localhost")
     log_level: str = _setting("FISSILE_LOG_LEVEL", "debug, info, warning or error.", "info")
 
     @property

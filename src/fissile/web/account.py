@@ -10,6 +10,7 @@ from litestar import Response, get, post
 from fissile.api import asking
 from fissile.api.problems import status_of
 from fissile.domain.members.model import member_actor
+from fissile.flows.ask_for_proof import ask_for_proof
 from fissile.flows.become_promoter import become_promoter
 from fissile.flows.change_cart import merge_cart
 from fissile.flows.sign_in import sign_in
@@ -104,6 +105,7 @@ async def send_sign_up(request: PageRequest) -> Response[Any]:
             sentence=asker.words.refusal(refusal),
         )
     await _bring_cart(asker, opened.member_id)
+    await ask_for_proof(asker.house.db, email=email, purpose="email", at=asker.at, rng=asker.rng)
     asker.set_session(opened.session_token)
     return go(wanted, note="welcome")
 

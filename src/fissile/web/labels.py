@@ -32,6 +32,14 @@ LABELS: dict[str, dict[str, str]] = {
     },
     "return_kind": {"refund": _("Money back"), "return": _("Return of the goods")},
     "batch": {"made": _("Waiting for approval"), "paid": _("Paid out"), "dropped": _("Dropped")},
+    "mail": {
+        "owed": _("Waiting to be sent"),
+        "sending": _("Being sent"),
+        "sent": _("Sent"),
+        "refused": _("Refused by the mail server"),
+        "given_up": _("Given up"),
+        "erased": _("Erased"),
+    },
     "touch": {"won": _("Won"), "lost": _("Did not win")},
     "reason": {
         "last_touch": _("the last opening of a share before the order"),
@@ -211,6 +219,8 @@ NOTES: dict[str, str] = {
     "saved": _("Saved."),
     "channel-removed": _("It is removed. Shares that named it stay."),
     "signed-in": _("You are signed in."),
+    "password-set": _("Your new password is set. Sign in with it."),
+    "email-proved": _("Your e-mail address is confirmed."),
     "signed-out": _("You are signed out."),
     "welcome": _("Welcome. Your account is ready."),
     "promoter": _("You are a promoter now. Pick a product and share it."),

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from fissile.flows.change_cart import forget_carts
 from fissile.flows.complete_orders import complete_orders
 from fissile.flows.expire_orders import expire_orders
+from fissile.flows.owe_notices import owe_notices
 from fissile.flows.release_commissions import release_commissions
 from fissile.flows.return_refunds import return_refunds
 from fissile.flows.sweep_sessions import sweep_sessions
@@ -27,6 +28,7 @@ from fissile.infra.server import keep_running, reach_database
 from fissile.infra.settings import Settings, from_environment
 from fissile.infra.tables import kept_answers
 from fissile.kernel.errors import Refusal
+from fissile.worker.mails import Mails
 
 _log = structlog.get_logger()
 
@@ -58,6 +60,8 @@ def sweeps(db: Database, settings: Settings) -> dict[str, Sweep]:
         ),
         "forget_carts": lambda at: forget_carts(db, at=at, limit=CHUNK),
         "return_refunds": refunds,
+        "owe_notices": lambda at: owe_notices(db, locale=settings.locale, at=at, rng=_CHANCE, limit=CHUNK),
+        "send_mails": Mails(db, settings, rng=_CHANCE).sweep,
         "sweep_sessions": lambda at: sweep_sessions(db, at=at, limit=CHUNK),
         "forget_refusals": refusals,
         "forget_limits": RateLimits(db).forget,

@@ -100,6 +100,17 @@ CREATE UNIQUE INDEX commission_plan_versions_scope_key ON commission_plan_versio
 -- next statement
 COMMENT ON TABLE commission_plan_versions IS 'A plan is its scope; each change is a new version, the newest decides (if ended, the wider scope does).';
 -- next statement
+CREATE TABLE event_readers (
+	name TEXT COLLATE "C" NOT NULL, 
+	low_tx BIGINT NOT NULL, 
+	low_position BIGINT NOT NULL, 
+	mark_tx BIGINT NOT NULL, 
+	mark_position BIGINT NOT NULL, 
+	CONSTRAINT event_readers_pkey PRIMARY KEY (name)
+);
+-- next statement
+COMMENT ON TABLE event_readers IS 'How far a reader of events is: every transaction below low_tx was read; see flows/owe_notices.py.';
+-- next statement
 CREATE TABLE events (
 	position BIGINT GENERATED ALWAYS AS IDENTITY, 
 	tx xid8 DEFAULT pg_current_xact_id() NOT NULL, 
@@ -622,6 +633,23 @@ CREATE TABLE member_profiles (
 	CONSTRAINT member_profiles_member_id_fkey FOREIGN KEY(member_id) REFERENCES members (id)
 );
 -- next statement
+CREATE TABLE member_proofs (
+	id UUID NOT NULL, 
+	member_id UUID NOT NULL, 
+	purpose TEXT COLLATE "C" NOT NULL, 
+	email TEXT COLLATE "C" NOT NULL, 
+	made_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	expires_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	used_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT member_proofs_pkey PRIMARY KEY (id), 
+	CONSTRAINT member_proofs_purpose_check CHECK (purpose IN ('email', 'password')), 
+	CONSTRAINT member_proofs_member_id_fkey FOREIGN KEY(member_id) REFERENCES members (id)
+);
+-- next statement
+CREATE INDEX member_proofs_member_id_idx ON member_proofs (member_id);
+-- next statement
+COMMENT ON TABLE member_proofs IS 'Links in mails, each good once: only their signature, made with a secret, opens them.';
+-- next statement
 CREATE TABLE member_roles (
 	member_id UUID NOT NULL, 
 	role TEXT COLLATE "C" NOT NULL, 
@@ -633,6 +661,26 @@ CREATE TABLE member_roles (
 	CONSTRAINT member_roles_member_id_fkey FOREIGN KEY(member_id) REFERENCES members (id), 
 	CONSTRAINT member_roles_merchant_id_fkey FOREIGN KEY(merchant_id) REFERENCES merchants (id)
 );
+-- next statement
+CREATE TABLE notices (
+	id UUID NOT NULL, 
+	key TEXT COLLATE "C" NOT NULL, 
+	kind TEXT COLLATE "C" NOT NULL, 
+	member_id UUID, 
+	subject_id UUID, 
+	data JSONB NOT NULL, 
+	owed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	read_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT notices_pkey PRIMARY KEY (id), 
+	CONSTRAINT notices_key_key UNIQUE (key), 
+	CONSTRAINT notices_member_id_fkey FOREIGN KEY(member_id) REFERENCES members (id)
+);
+-- next statement
+CREATE INDEX notices_member_id_idx ON notices (member_id, id) WHERE member_id IS NOT NULL;
+-- next statement
+CREATE INDEX notices_unread_idx ON notices (member_id) WHERE read_at IS NULL AND member_id IS NOT NULL;
+-- next statement
+COMMENT ON TABLE notices IS 'What somebody is owed to be told; members see it in their inbox.';
 -- next statement
 CREATE TABLE order_contacts (
 	order_id UUID NOT NULL, 
@@ -830,6 +878,28 @@ CREATE TABLE visitor_members (
 );
 -- next statement
 CREATE INDEX visitor_members_member_id_idx ON visitor_members (member_id);
+-- next statement
+CREATE TABLE notice_mails (
+	notice_id UUID NOT NULL, 
+	address TEXT COLLATE "C" NOT NULL, 
+	locale TEXT COLLATE "C" NOT NULL, 
+	state TEXT COLLATE "C" NOT NULL, 
+	attempts BIGINT DEFAULT '0' NOT NULL, 
+	unknowns BIGINT DEFAULT '0' NOT NULL, 
+	due_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	claimed_at TIMESTAMP WITH TIME ZONE, 
+	ended_at TIMESTAMP WITH TIME ZONE, 
+	reply TEXT COLLATE "C" DEFAULT '' NOT NULL, 
+	CONSTRAINT notice_mails_pkey PRIMARY KEY (notice_id), 
+	CONSTRAINT notice_mails_state_check CHECK (state IN ('owed', 'sending', 'sent', 'refused', 'given_up', 'erased')), 
+	CONSTRAINT notice_mails_claimed_check CHECK ((state = 'sending') = (claimed_at IS NOT NULL)), 
+	CONSTRAINT notice_mails_ended_check CHECK ((state IN ('owed', 'sending')) = (ended_at IS NULL)), 
+	CONSTRAINT notice_mails_notice_id_fkey FOREIGN KEY(notice_id) REFERENCES notices (id)
+);
+-- next statement
+CREATE INDEX notice_mails_due_at_idx ON notice_mails (due_at) WHERE state IN ('owed', 'sending');
+-- next statement
+COMMENT ON TABLE notice_mails IS 'The mail of a notice: owed, sending (claimed by a worker), and how it ended.';
 -- next statement
 CREATE TABLE payout_items (
 	id UUID NOT NULL, 
