@@ -52,12 +52,25 @@ class Settings:
     queue_max: int = _setting(
         "FISSILE_QUEUE_MAX", "Requests that wait for the database at most; more are told 503.", 4096
     )
+    payout_cooling_hours: int = _setting(
+        "FISSILE_PAYOUT_COOLING_HOURS", "How long a changed payout account waits before anything is paid to it.", 48
+    )
+    payout_by_hand: int = _setting(
+        "FISSILE_PAYOUT_BY_HAND",
+        "1: who has named no payout account is paid by hand, and the approval says so; 0: their balance is carried on.",
+        1,
+    )
     log_level: str = _setting("FISSILE_LOG_LEVEL", "debug, info, warning or error.", "info")
 
     @property
     def base_url(self) -> str:
         """Where links point: the public URL, or the listening address."""
         return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    @property
+    def pays_by_hand(self) -> bool:
+        """Whether payees without a payout account are paid by hand."""
+        return self.payout_by_hand != 0
 
     @property
     def local_url(self) -> str:

@@ -21,6 +21,7 @@ from fissile.domain.ledger.model import BOUNDED, OWNED, Account, Kind
 from fissile.infra.database import Database
 from fissile.kernel.money import Money
 from fissile.views.audit_events import FOLDS
+from fissile.views.audit_payouts import PAYOUTS
 from fissile.views.audit_rows import ROWS
 from fissile.views.audit_rule import FINDINGS_MAX, Rule
 
@@ -75,7 +76,7 @@ async def run_audit(db: Database) -> AuditReport:
     async with db.reading() as connection:
         await connection.execute(_MEMORY)
         counts: dict[str, int] = {}
-        checks = [await _check(connection, rule, counts) for rule in (*ROWS, *FOLDS)]
+        checks = [await _check(connection, rule, counts) for rule in (*ROWS, *FOLDS, *PAYOUTS)]
         checks.append(
             await _streamed(connection, "account ids and bounds follow from kind and owner", _ACCOUNTS, _account)
         )

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from fissile.flows.expire_orders import expire_orders
 from fissile.flows.release_commissions import release_commissions
 from fissile.flows.return_refunds import return_refunds
+from fissile.flows.send_payouts import send_payouts
 from fissile.flows.sweep_sessions import sweep_sessions
 from fissile.infra.database import Database
 from fissile.infra.gateways.sandbox.gateway import open_sandbox
@@ -25,6 +26,7 @@ from fissile.infra.server import keep_running, reach_database
 from fissile.infra.settings import Settings, from_environment
 from fissile.infra.tables import kept_answers
 from fissile.kernel.errors import Refusal
+from fissile.worker.payouts import open_payout_gateway, propose_payouts
 
 _log = structlog.get_logger()
 
@@ -43,6 +45,10 @@ def sweeps(db: Database, settings: Settings) -> dict[str, Sweep]:
         gateway = await open_sandbox(db, base_url=settings.local_url, at=at, rng=_CHANCE)
         return await return_refunds(db, gateway=gateway, at=at)
 
+    async def payouts(at: datetime) -> int:
+        gateway = await open_payout_gateway(db, settings, at=at, rng=_CHANCE)
+        return await send_payouts(db, gateway=gateway, at=at, rng=_CHANCE)
+
     async def refusals(at: datetime) -> int:
         old = delete(kept_answers).where(kept_answers.c.kind == "refused", kept_answers.c.kept_at < at - REFUSALS_KEPT)
         async with db.transaction() as connection:
@@ -52,6 +58,8 @@ def sweeps(db: Database, settings: Settings) -> dict[str, Sweep]:
         "expire_orders": lambda at: expire_orders(db, at=at, rng=_CHANCE, limit=CHUNK),
         "release_commissions": lambda at: release_commissions(db, at=at, rng=_CHANCE, limit=CHUNK),
         "return_refunds": refunds,
+        "propose_payouts": lambda at: propose_payouts(db, by_hand=settings.pays_by_hand, at=at, rng=_CHANCE),
+        "send_payouts": payouts,
         "sweep_sessions": lambda at: sweep_sessions(db, at=at, limit=CHUNK),
         "forget_refusals": refusals,
         "forget_limits": RateLimits(db).forget,
