@@ -21,7 +21,15 @@ from fissile.infra.schema import metadata
 from fissile.migrations.steps import NEXT
 
 # Nobody edits these: the application role may not, and a trigger stops the owner too.
-APPEND_ONLY = ("audit_log", "events", "ledger_transfers", "order_touches", "stock_movements")
+APPEND_ONLY = (
+    "audit_log",
+    "events",
+    "ledger_transfers",
+    "order_touches",
+    "statement_lines",
+    "statements",
+    "stock_movements",
+)
 
 # In the order in which they need each other.
 FUNCTIONS = (

@@ -24,6 +24,7 @@ from fissile.views.audit_events import FOLDS
 from fissile.views.audit_payouts import PAYOUTS
 from fissile.views.audit_rows import ROWS
 from fissile.views.audit_rule import FINDINGS_MAX, Rule
+from fissile.views.audit_statements import CHAINS, STATEMENTS, broken_chains
 
 _CHUNK = 5_000
 # Whole tables are joined here, one after the other: with the server's few megabytes each would go through files.
@@ -76,12 +77,14 @@ async def run_audit(db: Database) -> AuditReport:
     async with db.reading() as connection:
         await connection.execute(_MEMORY)
         counts: dict[str, int] = {}
-        checks = [await _check(connection, rule, counts) for rule in (*ROWS, *FOLDS, *PAYOUTS)]
+        checks = [await _check(connection, rule, counts) for rule in (*ROWS, *FOLDS, *PAYOUTS, *STATEMENTS)]
         checks.append(
             await _streamed(connection, "account ids and bounds follow from kind and owner", _ACCOUNTS, _account)
         )
         checks.append(await _streamed(connection, "request hashes of transfers", _TRANSFERS, _transfer))
         checks.append(await _splits(connection, counts))
+        sealed, changed = await broken_chains(connection)
+        checks.append(Check(CHAINS, 4, sealed, tuple(Finding(*one) for one in changed[:FINDINGS_MAX])))
     return AuditReport(tuple(checks))
 
 

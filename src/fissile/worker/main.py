@@ -16,9 +16,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from fissile.flows.expire_orders import expire_orders
 from fissile.flows.release_commissions import release_commissions
 from fissile.flows.return_refunds import return_refunds
+from fissile.flows.seal_statements import seal_statements
 from fissile.flows.send_payouts import send_payouts
 from fissile.flows.sweep_sessions import sweep_sessions
 from fissile.infra.database import Database
+from fissile.infra.events import HOUSE
 from fissile.infra.gateways.sandbox.gateway import open_sandbox
 from fissile.infra.logs import set_up_logs
 from fissile.infra.rate_limits import RateLimits
@@ -60,6 +62,7 @@ def sweeps(db: Database, settings: Settings) -> dict[str, Sweep]:
         "return_refunds": refunds,
         "propose_payouts": lambda at: propose_payouts(db, by_hand=settings.pays_by_hand, at=at, rng=_CHANCE),
         "send_payouts": payouts,
+        "seal_statements": lambda at: seal_statements(db, actor=HOUSE, at=at, rng=_CHANCE),
         "sweep_sessions": lambda at: sweep_sessions(db, at=at, limit=CHUNK),
         "forget_refusals": refusals,
         "forget_limits": RateLimits(db).forget,

@@ -155,7 +155,7 @@ def withhold(amount_minor: int, rule: Withholding | None) -> int:
 
     Of each part between the beginning of its bracket and that of the next, the bracket's rate.
     """
-    if rule is None:
+    if rule is None or not rule.brackets:
         return 0
     ends = [start for start, _ in rule.brackets[1:]] + [amount_minor]
     kept = sum(

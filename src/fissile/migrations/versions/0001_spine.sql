@@ -658,6 +658,28 @@ CREATE TABLE shares (
 -- next statement
 CREATE INDEX shares_promoter_id_idx ON shares (promoter_id, created_at);
 -- next statement
+CREATE TABLE statements (
+	id UUID NOT NULL, 
+	account_id UUID NOT NULL, 
+	currency TEXT COLLATE "C" NOT NULL, 
+	period_start TIMESTAMP WITH TIME ZONE NOT NULL, 
+	period_end TIMESTAMP WITH TIME ZONE NOT NULL, 
+	opening_minor BIGINT NOT NULL, 
+	closing_minor BIGINT NOT NULL, 
+	line_count BIGINT NOT NULL, 
+	previous_seal TEXT COLLATE "C" NOT NULL, 
+	seal TEXT COLLATE "C" NOT NULL, 
+	sealed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT statements_pkey PRIMARY KEY (id), 
+	CONSTRAINT statements_account_id_period_start_key UNIQUE (account_id, period_start), 
+	CONSTRAINT statements_period_check CHECK (period_end > period_start AND sealed_at >= period_end), 
+	CONSTRAINT statements_lines_check CHECK (line_count >= 0), 
+	CONSTRAINT statements_account_id_fkey FOREIGN KEY(account_id) REFERENCES ledger_accounts (id), 
+	CONSTRAINT statements_seal_key UNIQUE (seal)
+);
+-- next statement
+COMMENT ON TABLE statements IS 'What moved on a promoter''s or merchant''s account in a month; append-only.';
+-- next statement
 CREATE TABLE visitor_members (
 	visitor_id UUID NOT NULL, 
 	member_id UUID NOT NULL, 
@@ -761,6 +783,26 @@ CREATE TABLE skus (
 CREATE INDEX skus_code_idx ON skus (code);
 -- next statement
 CREATE INDEX skus_product_id_idx ON skus (product_id, position);
+-- next statement
+CREATE TABLE statement_lines (
+	statement_id UUID NOT NULL, 
+	line_no BIGINT NOT NULL, 
+	account_id UUID NOT NULL, 
+	transfer_id UUID NOT NULL, 
+	occurred_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	kind TEXT COLLATE "C" NOT NULL, 
+	amount_minor BIGINT NOT NULL, 
+	change_minor BIGINT NOT NULL, 
+	balance_minor BIGINT NOT NULL, 
+	about TEXT COLLATE "C" NOT NULL, 
+	hash TEXT COLLATE "C" NOT NULL, 
+	CONSTRAINT statement_lines_pkey PRIMARY KEY (statement_id, line_no), 
+	CONSTRAINT statement_lines_account_id_transfer_id_key UNIQUE (account_id, transfer_id), 
+	CONSTRAINT statement_lines_amount_check CHECK (line_no > 0 AND amount_minor > 0), 
+	CONSTRAINT statement_lines_statement_id_fkey FOREIGN KEY(statement_id) REFERENCES statements (id)
+);
+-- next statement
+COMMENT ON TABLE statement_lines IS 'Append-only; a change of a past line breaks the chain and is named by the audit.';
 -- next statement
 CREATE TABLE commissions (
 	id UUID NOT NULL, 
@@ -1311,6 +1353,10 @@ CREATE TRIGGER ledger_transfers_append_only BEFORE UPDATE OR DELETE OR TRUNCATE 
 -- next statement
 CREATE TRIGGER order_touches_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON order_touches FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 -- next statement
+CREATE TRIGGER statement_lines_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON statement_lines FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+-- next statement
+CREATE TRIGGER statements_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON statements FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+-- next statement
 CREATE TRIGGER stock_movements_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON stock_movements FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 -- next statement
 GRANT USAGE ON SCHEMA public TO fissile_app;
@@ -1319,4 +1365,4 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO fissile_a
 -- next statement
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO fissile_app;
 -- next statement
-REVOKE UPDATE, DELETE ON audit_log, events, ledger_transfers, order_touches, stock_movements FROM fissile_app;
+REVOKE UPDATE, DELETE ON audit_log, events, ledger_transfers, order_touches, statement_lines, statements, stock_movements FROM fissile_app;
