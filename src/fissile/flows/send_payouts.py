@@ -299,6 +299,31 @@ async def decide_payout_item(
         )
 
 
+async def ask_now(db: Database, *, item_id: UUID, actor: Actor, at: datetime, rng: Chance) -> None:
+    """
+    Let the next sweep speak to the gateway about an item at once; a payout officer calls it. No state changes.
+
+    :raises RoleNotAllowed: if the actor is no payout officer
+    :raises PayoutItemUnknown: if there is no such item in the outbox
+    :raises PayoutItemStateDiffers: if it is not the gateway's, or ended
+    """
+    require(actor, OFFICERS)
+    async with db.transaction() as connection:
+        sending = await operations.sending_of(connection, item_id=item_id, lock=True)
+        if sending.item.method != "gateway" or sending.state not in ("owed", "sent", "unknown", "confirmed"):
+            raise PayoutItemStateDiffers(state=sending.state)
+        await operations.ask_later(connection, item_id=item_id, next_at=at)
+        await record_act(
+            connection,
+            act="ask_payout_gateway",
+            subject=public_id("poi", item_id),
+            detail={"state": sending.state},
+            actor=actor,
+            at=at,
+            rng=rng,
+        )
+
+
 def _check_decision(sending: Sending, decision: Decision) -> None:
     on_way = sending.state in ("sent", "unknown") or (sending.state == "held" and sending.unclear)
     allowed = {

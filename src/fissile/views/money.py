@@ -32,7 +32,8 @@ SELECT DISTINCT ON (v.merchant_id) v.id, v.merchant_id, v.version, v.rate_ppm, v
  ORDER BY v.merchant_id NULLS FIRST, v.version DESC LIMIT 200
 """)
 _BATCH = """
-SELECT b.id, b.currency, b.state, b.made_at, b.paid_at, b.dropped_at, b.made_by, maker.display_name AS made_by_name,
+SELECT b.id, b.currency, b.state, b.made_at, b.taken_at, b.approved_at, b.paid_at, b.dropped_at,
+       b.made_by, maker.display_name AS made_by_name,
        approver.display_name AS approved_by_name, sums.items, sums.amount_minor
   FROM payout_batches b
   LEFT JOIN member_profiles maker ON maker.member_id = b.made_by
@@ -51,14 +52,6 @@ _BATCHES = text(
 """
 )
 _ONE_BATCH = text(_BATCH + " WHERE b.id = :batch")
-_ITEMS = text("""
-SELECT i.id, i.payee, i.payee_id, i.amount_minor, i.currency, coalesce(who.display_name, m.name) AS name,
-       (SELECT count(*) FROM commissions c WHERE c.payout_item_id = i.id) AS commissions
-  FROM payout_items i
-  LEFT JOIN member_profiles who ON i.payee = 'promoter' AND who.member_id = i.payee_id
-  LEFT JOIN merchants m ON i.payee = 'merchant' AND m.id = i.payee_id
- WHERE i.batch_id = :batch ORDER BY i.amount_minor DESC, i.id LIMIT 500
-""")
 # What is posted to people's and merchants' accounts and in no batch; debts lower only their own account.
 _READY = text("""
 SELECT a.currency, count(*) FILTER (WHERE a.kind = 'commission_payable') AS promoters,
@@ -142,11 +135,6 @@ async def batches(connection: AsyncConnection, *, before: UUID | None, limit: in
 async def batch(connection: AsyncConnection, *, batch_id: UUID) -> RowMapping | None:
     """Return one payout batch."""
     return await row(connection, _ONE_BATCH, batch=batch_id)
-
-
-async def batch_items(connection: AsyncConnection, *, batch_id: UUID) -> list[RowMapping]:
-    """Return what a batch pays to whom, the largest first."""
-    return await rows(connection, _ITEMS, batch=batch_id)
 
 
 async def ready_for_payout(connection: AsyncConnection) -> list[RowMapping]:

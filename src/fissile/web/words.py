@@ -31,6 +31,16 @@ WORDS_IN_REFUSALS = {
     "expired": later("Expired"),
     "refunded": later("Refunded"),
     "made": later("Waiting for approval"),
+    "proposed": later("Proposed by the schedule"),
+    "approved": later("Approved, on its way"),
+    "owed": later("Waiting to be sent"),
+    "sending": later("Being sent"),
+    "sent": later("On its way"),
+    "unknown": later("Being asked for"),
+    "held": later("Held for a decision"),
+    "confirmed": later("Paid"),
+    "failed": later("Not paid, back on the balance"),
+    "returned": later("Came back, on the balance again"),
     "dropped": later("Dropped"),
 }
 

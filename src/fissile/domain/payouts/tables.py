@@ -206,14 +206,3 @@ payout_results = Table(
     moment("taken_at"),
     Column("told", JSONB(), nullable=False),  # line by line, what became of it
 )
-
-sandbox_payouts = Table(
-    "sandbox_payouts",
-    metadata,
-    uid("item_id", primary_key=True),
-    words("account"),
-    number("amount_minor"),
-    words("currency"),
-    moment("taken_at"),
-    comment="What the sandbox's payout side has taken: it stands where a payout gateway's own database would.",
-)
