@@ -21,6 +21,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
 import fissile
+from fissile.demo.payouts import close_months, payout_settings, play_payout
 from fissile.domain.catalogue.rules import COLUMNS
 from fissile.domain.catalogue.tables import merchants, product_pictures, products, sku_stock, skus
 from fissile.domain.commissions.queries import load_plans
@@ -118,6 +119,7 @@ async def seed_demo(db: Database, *, settings: Settings, at: datetime, say: Call
     say("Demo: people and plans")
     people, actors = await _people(db, at=began)
     await _plans(db, actors=actors, at=began)
+    await payout_settings(db, actors=actors, at=began)
     async with open_house(db=Database(url=db.url, pool=8), settings=settings) as house:
         stage = _Stage(house, began, actors, [], await _goods(db))
         stage.shares = await _shares(stage)
@@ -125,6 +127,7 @@ async def seed_demo(db: Database, *, settings: Settings, at: datetime, say: Call
             if day % 10 == 0:
                 say(f"Demo: day {day + 1} of {DAYS}")
             await _play_day(stage, day)
+    await close_months(db, at=at)
     await _keep(db, key="done", at=at)
     return people
 
@@ -441,6 +444,8 @@ async def _payout(stage: _Stage, *, at: datetime) -> None:
                 at=at + timedelta(minutes=20),
                 rng=random.SystemRandom(),
             )
+            if currency == "CNY":
+                await play_payout(db, batch=batch, officer=stage.actors["payout1"], at=at + timedelta(minutes=40))
         except (NothingDue, PayoutStateDiffers):
             continue  # nobody earned in it, or it was paid before the demo was broken off
 

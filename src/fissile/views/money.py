@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
@@ -52,14 +53,24 @@ _BATCHES = text(
 """
 )
 _ONE_BATCH = text(_BATCH + " WHERE b.id = :batch")
-# What is posted to people's and merchants' accounts and in no batch; debts lower only their own account.
+# What is posted to people's and merchants' accounts and in no batch; debts lower only their own account. A balance
+# below the minimum is carried on, and so is one whose payout account is closed or was changed a moment ago.
 _READY = text("""
 SELECT a.currency, count(*) FILTER (WHERE a.kind = 'commission_payable') AS promoters,
        count(*) FILTER (WHERE a.kind = 'merchant_payable') AS merchants,
        sum(a.credits_posted - a.debits_posted - a.debits_pending)::bigint AS amount_minor
   FROM ledger_accounts a
+  LEFT JOIN LATERAL (
+    SELECT t.minimum_minor FROM payout_terms t
+     WHERE t.payee = split_part(replace(a.kind, 'commission', 'promoter'), '_', 1) AND t.currency = a.currency
+     ORDER BY t.version DESC LIMIT 1) terms ON true
+  LEFT JOIN LATERAL (
+    SELECT v.state, v.usable_from FROM payout_account_versions v
+     WHERE v.payee_id = a.owner_id AND v.payee = split_part(replace(a.kind, 'commission', 'promoter'), '_', 1)
+       AND v.currency = a.currency ORDER BY v.version DESC LIMIT 1) pays ON true
  WHERE a.kind IN ('commission_payable', 'merchant_payable')
-   AND a.credits_posted - a.debits_posted - a.debits_pending > 0
+   AND a.credits_posted - a.debits_posted - a.debits_pending >= greatest(1, coalesce(terms.minimum_minor, 0))
+   AND CASE WHEN pays.state IS NULL THEN :by_hand ELSE pays.state = 'open' AND pays.usable_from <= :at END
  GROUP BY a.currency ORDER BY a.currency LIMIT 20
 """)
 _ACCOUNT = """
@@ -137,9 +148,9 @@ async def batch(connection: AsyncConnection, *, batch_id: UUID) -> RowMapping | 
     return await row(connection, _ONE_BATCH, batch=batch_id)
 
 
-async def ready_for_payout(connection: AsyncConnection) -> list[RowMapping]:
-    """Return what a batch made now would pay, by currency (minor units), and to how many."""
-    return await rows(connection, _READY)
+async def ready_for_payout(connection: AsyncConnection, *, by_hand: bool, at: datetime) -> list[RowMapping]:
+    """Return what a batch made at this moment would pay, by currency (minor units), and to how many."""
+    return await rows(connection, _READY, by_hand=by_hand, at=at)
 
 
 async def accounts(connection: AsyncConnection, *, currency: str, limit: int = 200) -> list[RowMapping]:

@@ -95,7 +95,7 @@ async def payouts(request: PageRequest) -> Response[str]:
     """Payout batches, and what waits for the next."""
     asker = asker_of(request)
     async with asker.house.db.reading() as connection:
-        ready = await views.ready_for_payout(connection)
+        ready = await views.ready_for_payout(connection, by_hand=asker.house.settings.pays_by_hand, at=asker.at)
         outbox = await payout_views.outbox(connection)
         read = await views.batches(connection, before=cursor(request, "before", prefix="pob"), limit=views.PAGE + 1)
     found, more = cut(read, size=views.PAGE, prefix="pob")
