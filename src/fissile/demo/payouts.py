@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from fissile.domain.catalogue.tables import merchants
 from fissile.domain.members.tables import member_roles
 from fissile.domain.payouts.account_operations import terms_in_force
 from fissile.domain.payouts.errors import NoBankFile, PayoutAccountUnchanged, ResultFileKnown
@@ -28,7 +29,7 @@ from fissile.worker.payouts import propose_payouts
 
 _CHANCE = random.SystemRandom()
 _BANK = "招商银行"
-_BANK_OF_MERCHANT = "中国银行"
+_BANK_OF_MERCHANT = "Bank of Hills"
 
 
 async def payout_settings(db: Database, *, actors: Mapping[str, Actor], at: datetime) -> None:
@@ -41,24 +42,26 @@ async def payout_settings(db: Database, *, actors: Mapping[str, Actor], at: date
         await change_payout_terms(db, payee="promoter", rhythm="month", on_day=10, minimum_minor=100, **given)
     if ("merchant", "CNY") not in known:
         await change_payout_terms(db, payee="merchant", rhythm="week", on_day=5, minimum_minor=10_000, **given)
-    of_staff = select(member_roles.c.merchant_id).where(
-        member_roles.c.member_id == actors["merchant"].member_id, member_roles.c.merchant_id.is_not(None)
+    of_staff = (
+        select(merchants.c.id, merchants.c.name, merchants.c.currency)
+        .join(member_roles, member_roles.c.merchant_id == merchants.c.id)
+        .where(member_roles.c.member_id == actors["merchant"].member_id)
     )
     async with db.reading() as connection:
-        merchant_id = (await connection.execute(of_staff)).scalar_one()
-    places: tuple[tuple[Payee, UUID | None, Method, str, str, str], ...] = (
-        ("promoter", actors["promoter2"].member_id, "gateway", "林小满", "", "sbx-xiaoman"),
-        ("promoter", actors["promoter3"].member_id, "file", "周子衿", _BANK, "6222021234567890128"),
-        ("merchant", merchant_id, "file", "示范商家", _BANK_OF_MERCHANT, "100012345678"),
+        merchant = (await connection.execute(of_staff)).one()
+    places: tuple[tuple[Payee, UUID | None, str, Method, str, str, str], ...] = (
+        ("promoter", actors["promoter2"].member_id, "CNY", "gateway", "林小满", "", "sbx-xiaoman"),
+        ("promoter", actors["promoter3"].member_id, "CNY", "file", "周子衿", _BANK, "6222021234567890128"),
+        ("merchant", merchant.id, merchant.currency, "file", merchant.name, _BANK_OF_MERCHANT, "100012345678"),
     )
-    for payee, payee_id, method, holder, bank, number in places:
+    for payee, payee_id, currency, method, holder, bank, number in places:
         assert payee_id is not None, "the demo's people are members"
         try:
             await register_payout_account(
                 db,
                 payee=payee,
                 payee_id=payee_id,
-                currency="CNY",
+                currency=currency,
                 method=method,
                 holder=holder,
                 bank=bank,

@@ -444,8 +444,7 @@ async def _payout(stage: _Stage, *, at: datetime) -> None:
                 at=at + timedelta(minutes=20),
                 rng=random.SystemRandom(),
             )
-            if currency == "CNY":
-                await play_payout(db, batch=batch, officer=stage.actors["payout1"], at=at + timedelta(minutes=40))
+            await play_payout(db, batch=batch, officer=stage.actors["payout1"], at=at + timedelta(minutes=40))
         except (NothingDue, PayoutStateDiffers):
             continue  # nobody earned in it, or it was paid before the demo was broken off
 
