@@ -25,7 +25,7 @@ from fissile.web.page import go, page
 _OFFICERS = {"roles": ("payout_officer",)}
 _MONEY_READERS = {"roles": ("operator", "payout_officer", "auditor")}
 _OPERATORS = {"roles": ("operator",)}
-_FILE_BYTES = 4_000_000
+_FILE_BYTES = 1_000_000  # some ten thousand lines
 _DECISIONS = ("send", "paid", "failed", "returned")
 
 

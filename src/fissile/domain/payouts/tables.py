@@ -197,6 +197,12 @@ payout_sendings = Table(
 # What the sweep speaks to the gateway about next.
 Index("payout_sendings_next_at_idx", payout_sendings.c.next_at, postgresql_where=payout_sendings.c.next_at.is_not(None))
 Index("payout_sendings_batch_id_idx", payout_sendings.c.batch_id)
+# Whether a batch has items on their way: asked at the end of each.
+Index(
+    "payout_sendings_open_idx",
+    payout_sendings.c.batch_id,
+    postgresql_where=payout_sendings.c.state.in_(("owed", "sending", "sent", "unknown", "held")),
+)
 
 payout_results = Table(
     "payout_results",

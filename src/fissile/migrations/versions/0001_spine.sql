@@ -871,6 +871,8 @@ CREATE INDEX payout_sendings_batch_id_idx ON payout_sendings (batch_id);
 -- next statement
 CREATE INDEX payout_sendings_next_at_idx ON payout_sendings (next_at) WHERE next_at IS NOT NULL;
 -- next statement
+CREATE INDEX payout_sendings_open_idx ON payout_sendings (batch_id) WHERE state IN ('owed', 'sending', 'sent', 'unknown', 'held');
+-- next statement
 COMMENT ON TABLE payout_sendings IS 'The outbox: each approved item on its way out, exactly one row.';
 -- next statement
 CREATE TABLE sku_stock (
