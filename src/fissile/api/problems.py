@@ -96,6 +96,7 @@ STATUS: dict[str, int] = {
     "columns_missing": 422,
     "contact_missing": 422,
     "currency_mismatch": 422,
+    "document_too_long": 422,
     "empty_order": 422,
     "field_too_long": 422,
     "file_damaged": 422,
@@ -143,6 +144,8 @@ STATUS: dict[str, int] = {
     "busy": 503,
     "database_away": 503,
     "passwords_busy": 503,
+    # Our own install.
+    "font_missing": 500,
 }
 
 # What RFC 9457 and we ourselves put into every problem: a fact of the same name is told as given_NAME.
