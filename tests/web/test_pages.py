@@ -57,6 +57,7 @@ PAGES: list[tuple[str, frozenset[str]]] = [
     ("/operator/merchant-payouts", frozenset({"staff", "stranger_staff"})),
     ("/statements/{statement of promoter}", LOOKERS | {"promoter"}),
     ("/statements/{statement of promoter}/csv", LOOKERS | {"promoter"}),
+    ("/statements/{statement of promoter}/pdf", LOOKERS | {"promoter"}),
     ("/statements/{statement of merchant}", LOOKERS | {"staff"}),
     ("/operator/ledger", LOOKERS),
     ("/operator/ledger?currency=CNY", LOOKERS),

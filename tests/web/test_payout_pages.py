@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 from datetime import UTC, datetime
 from random import Random
 
 import httpx2
 import pytest
+from pypdf import PdfReader
 from sqlalchemy import text
 
 from fissile.domain.statements.rules import first_broken
@@ -155,6 +157,20 @@ class TestStatements:
         lines = answer.text.splitlines()
         assert [line.split(",")[2] for line in lines[1:3]] == ["previous", "opening"]
         assert first_broken(lines) is None
+
+    @pytest.mark.parametrize(("language", "title"), [("en", "Statement"), ("zh_CN", "对账单")])
+    async def test_as_a_document_has_every_line_and_the_seal(self, shop: Shop, language: str, title: str) -> None:
+        browser = await shop.signed_in("promoter")
+        path = f"/statements/{shop.ids['statement of promoter']}/pdf?lang={language}"
+
+        answer = await browser.get(path)
+
+        assert answer.headers["content-type"] == "application/pdf"
+        said = "".join(page.extract_text() for page in PdfReader(io.BytesIO(answer.content)).pages)
+        assert title in said
+        seal = (await browser.get(path.replace("/pdf", "/csv"))).text.strip().rpartition(",")[2]
+        assert seal in re.sub(r"\s|\u200b", "", said)
+        assert (await browser.get(path)).content == answer.content
 
     async def test_of_somebody_else_is_not_even_told_to_exist(self, shop: Shop) -> None:
         rival = await shop.signed_in("rival")

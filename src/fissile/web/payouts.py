@@ -17,9 +17,11 @@ from fissile.domain.statements.model import Statement
 from fissile.domain.statements.queries import statement_of
 from fissile.domain.statements.rules import csv_lines
 from fissile.flows.register_payout_account import close_payout_account, register_payout_account
+from fissile.infra.documents import Column, Sheet, Table, render_sheet
 from fissile.kernel.ids import parse_public_id, public_id
 from fissile.views import payouts as views
 from fissile.web.asker import Asker, Form, PageRequest, asker_of, form_of
+from fissile.web.labels import label
 from fissile.web.page import go, page
 
 _PROMOTER = {"roles": ("promoter",)}
@@ -75,6 +77,59 @@ async def statement_csv(request: PageRequest, statement: FromPath[str]) -> Respo
     found, _, _ = await _statement(asker, statement)
     content = "".join(f"{line}\n" for line in csv_lines(found)).encode()
     return _file(content, name=f"{_name(found)}.csv", media_type="text/csv")
+
+
+@get("/statements/{statement:str}/pdf", opt={"roles": ()})
+async def statement_pdf(request: PageRequest, statement: FromPath[str]) -> Response[bytes]:
+    """The statement as a document, in the reader's language; its seal stands on it."""
+    asker = asker_of(request)
+    found, owner, payee = await _statement(asker, statement)
+    content = await render_sheet(_sheet(asker, found, owner=owner, payee=payee))
+    return _file(content, name=f"{_name(found)}.pdf", media_type="application/pdf")
+
+
+def _sheet(asker: Asker, statement: Statement, *, owner: str, payee: Payee) -> Sheet:
+    words, currency = asker.words, statement.currency
+    number = public_id("stm", statement.id)
+    return Sheet(
+        title=f"{words.say('Statement')} {statement.period_start:%Y-%m} {currency}",
+        locale=words.locale,
+        subtitle=asker.house.settings.shop_name,
+        facts=(
+            (words.say("Payee"), f"{owner} ({label(words, kind='payee', value=payee)})"),
+            (words.say("Period"), f"{words.moment(statement.period_start)} – {words.moment(statement.period_end)}"),
+            (words.say("Opening balance"), words.money(statement.opening_minor, currency)),
+            (words.say("Closing balance"), words.money(statement.closing_minor, currency)),
+            (words.say("Number"), number),
+            (words.say("Seal"), statement.seal),
+            (words.say("Seal before"), statement.previous_seal),
+        ),
+        tables=(
+            Table(
+                title=words.say("Movements"),
+                columns=(
+                    Column(label=words.say("When")),
+                    Column(label=words.say("What"), share=1),
+                    Column(label=words.say("Amount"), align="right"),
+                    Column(label=words.say("Change"), align="right"),
+                    Column(label=words.say("Balance"), align="right"),
+                ),
+                rows=[
+                    (
+                        words.moment(line.occurred_at),
+                        f"{label(words, kind='movement_kind', value=line.kind)} {line.about[:12]}…",
+                        words.money(line.amount_minor, currency),
+                        words.money(line.change_minor, currency) if line.change_minor else "–",
+                        words.money(line.balance_minor, currency),
+                    )
+                    for line in statement.lines
+                ],
+                totals=((words.say("Closing balance"), words.money(statement.closing_minor, currency)),),
+                empty=words.say("Nothing moved in this month."),
+            ),
+        ),
+        foot=number,
+    )
 
 
 async def _payouts(asker: Asker, payee: Payee) -> Response[str]:
@@ -174,4 +229,5 @@ HANDLERS = (
     send_merchants_account,
     statement_page,
     statement_csv,
+    statement_pdf,
 )
