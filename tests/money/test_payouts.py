@@ -269,6 +269,12 @@ async def two_people_hold(connection: asyncpg.Connection) -> None:
         )
 
 
+async def maker_holds(connection: asyncpg.Connection) -> None:
+    """A batch that is no proposal has somebody who stands for it, so that its approver is the second."""
+    with pytest.raises(asyncpg.CheckViolationError):
+        await connection.execute("UPDATE payout_batches SET made_by = NULL")
+
+
 async def one_settled_payment_holds(connection: asyncpg.Connection) -> None:
     """A second settled payment of an order is refused."""
     with pytest.raises(asyncpg.UniqueViolationError):
@@ -303,6 +309,7 @@ class TestGuards:
         ("holds", "guard"),
         [
             (two_people_hold, "ALTER TABLE payout_batches DROP CONSTRAINT payout_batches_two_people_check"),
+            (maker_holds, "ALTER TABLE payout_batches DROP CONSTRAINT payout_batches_maker_check"),
             (one_settled_payment_holds, "DROP INDEX payments_settled_key"),
             (hold_holds, "ALTER TABLE commissions DROP CONSTRAINT commissions_hold_check"),
             (one_end_holds, "ALTER TABLE ledger_transfers DROP CONSTRAINT ledger_transfers_pending_id_key"),

@@ -117,7 +117,7 @@ def _sheet(asker: Asker, statement: Statement, *, owner: str, payee: Payee) -> S
                 rows=[
                     (
                         words.moment(line.occurred_at),
-                        f"{label(words, kind='movement_kind', value=line.kind)} {line.about[:12]}…",
+                        f"{label(words, kind='movement_kind', value=line.kind)} {line.about}",
                         words.money(line.amount_minor, currency),
                         words.money(line.change_minor, currency) if line.change_minor else "–",
                         words.money(line.balance_minor, currency),

@@ -51,6 +51,17 @@ def sweeps(db: Database, settings: Settings) -> dict[str, Sweep]:
         gateway = await open_payout_gateway(db, settings, at=at, rng=_CHANCE)
         return await send_payouts(db, gateway=gateway, at=at, rng=_CHANCE)
 
+    sealed_at: datetime | None = None
+
+    async def statements(at: datetime) -> int:
+        # All accounts are looked through for it: once a minute is enough for what is due once a month.
+        nonlocal sealed_at
+        if sealed_at is not None and at - sealed_at < timedelta(minutes=1):
+            return 0
+        sealed = await seal_statements(db, actor=HOUSE, at=at, rng=_CHANCE, limit=CHUNK)
+        sealed_at = None if sealed else at
+        return sealed
+
     async def refusals(at: datetime) -> int:
         old = delete(kept_answers).where(kept_answers.c.kind == "refused", kept_answers.c.kept_at < at - REFUSALS_KEPT)
         async with db.transaction() as connection:
@@ -62,7 +73,7 @@ def sweeps(db: Database, settings: Settings) -> dict[str, Sweep]:
         "return_refunds": refunds,
         "propose_payouts": lambda at: propose_payouts(db, by_hand=settings.pays_by_hand, at=at, rng=_CHANCE),
         "send_payouts": payouts,
-        "seal_statements": lambda at: seal_statements(db, actor=HOUSE, at=at, rng=_CHANCE),
+        "seal_statements": statements,
         "sweep_sessions": lambda at: sweep_sessions(db, at=at, limit=CHUNK),
         "forget_refusals": refusals,
         "forget_limits": RateLimits(db).forget,
