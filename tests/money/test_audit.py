@@ -18,7 +18,9 @@ from fissile.flows.expire_orders import expire_orders
 from fissile.flows.owe_notices import owe_notices
 from fissile.flows.record_visit import record_visit
 from fissile.flows.release_commissions import release_commissions
+from fissile.flows.seal_statements import seal_statements
 from fissile.flows.ship_order import ship_order
+from fissile.infra.events import HOUSE
 from fissile.kernel.ids import new_id
 from fissile.views.audit import run_audit
 from tests.money.conftest import HOLD, Shop, an_inviter
@@ -91,6 +93,7 @@ async def _busy_month(shop: Shop) -> None:
     await release_commissions(db, at=later + HOLD, rng=rng)
     await shop.payout(at=later + HOLD)
     await shop.paid(at=later + HOLD)
+    await seal_statements(db, actor=HOUSE, at=later + timedelta(days=31), rng=rng)
 
 
 # One row of each table, changed behind the back of triggers and foreign keys: (table, its key, the change).
@@ -131,6 +134,14 @@ _CHANGES = [
     ("payout_batches", "id", "currency = 'USD'"),
     ("payout_items", "id", "amount_minor = amount_minor + 1"),
     ("payout_items", "id", "payee_id = gen_random_uuid()"),
+    ("payout_items", "id", "withheld_minor = 1"),
+    ("payout_sendings", "item_id", "batch_id = gen_random_uuid()"),
+    ("payout_sendings", "item_id", "changes = changes + 1"),
+    ("payout_sendings", "item_id", "confirmed_at = confirmed_at + interval '1 second'"),
+    ("statement_lines", "statement_id || '/' || line_no", "balance_minor = balance_minor + 1"),
+    ("statement_lines", "statement_id || '/' || line_no", "transfer_id = gen_random_uuid()"),
+    ("statements", "id", "closing_minor = closing_minor + 1"),
+    ("statements", "id", "previous_seal = repeat('1', 64)"),
     ("order_touches", "order_id || '/' || share_id", "promoter_id = gen_random_uuid()"),
     ("order_touches", "order_id || '/' || share_id", "touched_at = touched_at - interval '20 days'"),
     ("refund_lines", "refund_id || '/' || line_no", "amount_minor = amount_minor + 1"),
@@ -197,6 +208,9 @@ _EVENTS = [
     ),
     ("payout.made", "payout_batches", "subject_id"),
     ("payout.paid", "payout_batches", "subject_id"),
+    ("payout.approved", "payout_batches", "subject_id"),
+    ("payout_item.confirmed", "payout_sendings", "subject_id"),
+    ("statement.sealed", "statements", "subject_id"),
     ("share.published", "shares", "subject_id"),
     ("stock.received", "sku_stock", "subject_id"),
     (
@@ -218,6 +232,7 @@ _CONSTRAINTS = [
     ("commissions", "commissions_taken_back_whole_check"),
     ("commissions", "commissions_taken_back_minor_check"),
     ("order_lines", "order_lines_refunded_quantity_check"),
+    ("payout_items", "payout_items_withholding_check"),
 ]
 
 

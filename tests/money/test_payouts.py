@@ -164,7 +164,14 @@ class TestApprovePayout:
             "payout_clearing": (0, 9_500, 0, 0),
         }
         assert await released.column("SELECT state FROM commissions") == ["paid"]
-        assert (await released.event_names())[-3:] == ["payout.made", "payout.paid", "commission.paid"]
+        assert (await released.event_names())[-6:] == [
+            "payout.made",
+            "payout.approved",
+            "payout_item.confirmed",
+            "payout_item.confirmed",
+            "payout.paid",
+            "commission.paid",
+        ]
         acts = await released.column("SELECT act FROM audit_log WHERE act LIKE '%payout' ORDER BY id")
         assert sorted(acts) == ["approve_payout", "make_payout"]
         assert (await run_audit(released.db)).findings == ()
@@ -257,7 +264,15 @@ class TestDebts:
 async def two_people_hold(connection: asyncpg.Connection) -> None:
     """The guard's own test: whatever a page forgets, the table takes nobody who approves their own payout."""
     with pytest.raises(asyncpg.CheckViolationError):
-        await connection.execute("UPDATE payout_batches SET state = 'paid', paid_at = made_at, approved_by = made_by")
+        await connection.execute(
+            "UPDATE payout_batches SET state = 'paid', paid_at = made_at, approved_at = made_at, approved_by = made_by"
+        )
+
+
+async def maker_holds(connection: asyncpg.Connection) -> None:
+    """A batch that is no proposal has somebody who stands for it, so that its approver is the second."""
+    with pytest.raises(asyncpg.CheckViolationError):
+        await connection.execute("UPDATE payout_batches SET made_by = NULL")
 
 
 async def one_settled_payment_holds(connection: asyncpg.Connection) -> None:
@@ -294,6 +309,7 @@ class TestGuards:
         ("holds", "guard"),
         [
             (two_people_hold, "ALTER TABLE payout_batches DROP CONSTRAINT payout_batches_two_people_check"),
+            (maker_holds, "ALTER TABLE payout_batches DROP CONSTRAINT payout_batches_maker_check"),
             (one_settled_payment_holds, "DROP INDEX payments_settled_key"),
             (hold_holds, "ALTER TABLE commissions DROP CONSTRAINT commissions_hold_check"),
             (one_end_holds, "ALTER TABLE ledger_transfers DROP CONSTRAINT ledger_transfers_pending_id_key"),

@@ -33,6 +33,7 @@ from fissile.flows.place_order import place_order
 from fissile.flows.publish_share import publish_share
 from fissile.flows.record_visit import record_visit
 from fissile.flows.release_commissions import release_commissions
+from fissile.flows.seal_statements import seal_statements
 from fissile.flows.settle_payment import settle_payment
 from fissile.flows.sign_up import sign_up
 from fissile.infra.database import Database, asyncpg_args, with_database
@@ -287,6 +288,11 @@ async def _fill(house: House, shop: Facts, *, folder: Path) -> None:
         rng=rng,
     )
     shop.ids["batch"] = public_id("pob", batch.id)
+    await seal_statements(db, actor=HOUSE, at=at + timedelta(days=32), rng=rng)
+    sealed = "SELECT s.id, a.kind FROM statements s JOIN ledger_accounts a ON a.id = s.account_id"
+    for row in await db.all(text(sealed)):
+        payee = "promoter" if row["kind"] == "commission_payable" else "merchant"
+        shop.ids[f"statement of {payee}"] = public_id("stm", row["id"])
     accounts = await db.all(text("SELECT id FROM ledger_accounts ORDER BY kind LIMIT 1"))
     shop.ids["account"] = str(accounts[0]["id"])
 

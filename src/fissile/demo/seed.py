@@ -25,6 +25,7 @@ from fissile.demo.channels import MACHINES_IN_TEN, make_channels, opener
 from fissile.demo.checkout import show_checkout
 from fissile.demo.forms import form_by_chance, share_shops
 from fissile.demo.money import SECOND_RATE_PPM, invite, refund_in_part
+from fissile.demo.payouts import close_months, payout_settings, play_payout
 from fissile.domain.catalogue.rules import COLUMNS
 from fissile.domain.catalogue.tables import merchants, product_pictures, products, sku_stock, skus
 from fissile.domain.commissions.queries import load_plans
@@ -124,6 +125,7 @@ async def seed_demo(db: Database, *, settings: Settings, at: datetime, say: Call
     people, actors = await _people(db, at=began)
     await _plans(db, actors=actors, at=began)
     await invite(db, inviter=actors["promoter"], invited=actors["promoter2"], operator=actors["operator"], at=began)
+    await payout_settings(db, actors=actors, at=began)
     async with open_house(db=Database(url=db.url, pool=8), settings=settings) as house:
         stage = _Stage(house, began, actors, [], await _goods(db))
         stage.channels = await make_channels(db, actors=actors, at=began)
@@ -135,6 +137,7 @@ async def seed_demo(db: Database, *, settings: Settings, at: datetime, say: Call
             await _play_day(stage, day)
         await show_checkout(house, buyer=actors["buyer"], operator=actors["operator"], at=at)
     await refund_in_part(db, operator=actors["operator"], at=at)
+    await close_months(db, at=at)
     await _keep(db, key="done", at=at)
     return people
 
@@ -456,6 +459,7 @@ async def _payout(stage: _Stage, *, at: datetime) -> None:
                 at=at + timedelta(minutes=20),
                 rng=random.SystemRandom(),
             )
+            await play_payout(db, batch=batch, officer=stage.actors["payout1"], at=at + timedelta(minutes=40))
         except (NothingDue, PayoutStateDiffers):
             continue  # nobody earned in it, or it was paid before the demo was broken off
 

@@ -33,7 +33,9 @@ async def drop_payout(db: Database, *, batch_id: UUID, actor: Actor, at: datetim
 
         await operations.mark_dropped(connection, batch_id=batch_id, at=at)
         await take_out_of_items(connection, item_ids=item_ids)
-        await post(connection, transfers=[end(batch_id, item, phase="void", at=at, rng=rng) for item in items])
+        await post(
+            connection, transfers=[one for item in items for one in end(batch_id, item, phase="void", at=at, rng=rng)]
+        )
         happened = Event("payout.dropped", batch_id, {"total": batch.total.minor})
         await record_events(connection, happened=[happened], actor=actor, at=at)
         await record_act(

@@ -72,12 +72,25 @@ class Settings:
     smtp_user: str = _setting("FISSILE_SMTP_USER", "Name at the mail server; empty: no login.", "")
     smtp_password: str = _setting("FISSILE_SMTP_PASSWORD", "Password at the mail server.", "")
     mail_from: str = _setting("FISSILE_MAIL_FROM", "Address that mails come from.", "shop@localhost")
+    payout_cooling_hours: int = _setting(
+        "FISSILE_PAYOUT_COOLING_HOURS", "How long a changed payout account waits before anything is paid to it.", 48
+    )
+    payout_by_hand: int = _setting(
+        "FISSILE_PAYOUT_BY_HAND",
+        "1: who has named no payout account is paid by hand, and the approval says so; 0: their balance is carried on.",
+        1,
+    )
     log_level: str = _setting("FISSILE_LOG_LEVEL", "debug, info, warning or error.", "info")
 
     @property
     def base_url(self) -> str:
         """Where links point: the public URL, or the listening address."""
         return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+
+    @property
+    def pays_by_hand(self) -> bool:
+        """Whether payees without a payout account are paid by hand."""
+        return self.payout_by_hand != 0
 
     @property
     def local_url(self) -> str:

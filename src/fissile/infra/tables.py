@@ -1,4 +1,4 @@
-"""Tables that belong to no concept: events, the audit log, kept answers, counters of limits, secrets."""
+"""Tables that belong to no concept: events, the audit log, kept answers, limits, secrets, the sandbox."""
 
 from __future__ import annotations
 
@@ -75,4 +75,15 @@ reference_versions = Table(
     words("name", primary_key=True),
     number("version"),
     comment="A counter for each set of reference data that decisions are made on ('plans').",
+)
+
+sandbox_payouts = Table(
+    "sandbox_payouts",
+    metadata,
+    uid("item_id", primary_key=True),
+    words("account"),
+    number("amount_minor"),
+    words("currency"),
+    moment("taken_at"),
+    comment="What the sandbox's payout side has taken: it stands where a payout gateway's own database would.",
 )

@@ -29,6 +29,8 @@ APPEND_ONLY = (
     "promoter_inviters",
     "refund_lines",
     "refund_parts",
+    "statement_lines",
+    "statements",
     "stock_movements",
 )
 

@@ -25,10 +25,12 @@ from fissile.views.audit_checkout import CHECKOUT
 from fissile.views.audit_events import FOLDS
 from fissile.views.audit_mail import MAIL
 from fissile.views.audit_money import MONEY
+from fissile.views.audit_payouts import PAYOUTS
 from fissile.views.audit_people import PEOPLE
 from fissile.views.audit_rows import ROWS
 from fissile.views.audit_rule import FINDINGS_MAX, Rule
 from fissile.views.audit_shares import SHARES
+from fissile.views.audit_statements import CHAINS, STATEMENTS, broken_chains
 
 # Everything that is recomputed, in the order in which it is told.
 RULES = (
@@ -40,6 +42,8 @@ RULES = (
     *SHARES,
     *PEOPLE,
     *MAIL,
+    *PAYOUTS,
+    *STATEMENTS,
 )
 _CHUNK = 5_000
 # Whole tables are joined here, one after the other: with the server's few megabytes each would go through files.
@@ -98,6 +102,8 @@ async def run_audit(db: Database) -> AuditReport:
         )
         checks.append(await _streamed(connection, "request hashes of transfers", _TRANSFERS, _transfer))
         checks.append(await _splits(connection, counts))
+        sealed, changed = await broken_chains(connection)
+        checks.append(Check(CHAINS, 4, sealed, tuple(Finding(*one) for one in changed[:FINDINGS_MAX])))
     return AuditReport(tuple(checks))
 
 

@@ -293,11 +293,16 @@ SELECT 'commissions', coalesce(c.id, e.id)::text,
   FROM commissions c
   FULL JOIN (
     SELECT id, string_agg(name, ', ' ORDER BY position) AS names,
-           (array_agg(name ORDER BY position DESC))[1] AS state, count(*) <> count(DISTINCT name) AS doubled,
+           replace((array_agg(name ORDER BY position DESC))[1], 'returned', 'released') AS state,
+           count(*) FILTER (WHERE name NOT IN ('paid', 'returned'))
+             <> count(DISTINCT name) FILTER (WHERE name NOT IN ('paid', 'returned'))
+             OR count(*) FILTER (WHERE name = 'paid') - count(*) FILTER (WHERE name = 'returned') NOT IN (0, 1)
+             AS doubled,
            min(amount) FILTER (WHERE name = 'held') AS amount, min(promoter) AS promoter,
            max(occurred_at) FILTER (WHERE name = 'held') AS accrued_at,
            max(occurred_at) FILTER (WHERE name = 'released') AS released_at,
-           max(occurred_at) FILTER (WHERE name = 'paid') AS paid_at,
+           CASE WHEN count(*) FILTER (WHERE name = 'paid') > count(*) FILTER (WHERE name = 'returned')
+                THEN max(occurred_at) FILTER (WHERE name = 'paid') END AS paid_at,
            max(occurred_at) FILTER (WHERE name = 'taken_back') AS taken_back_at
       FROM (SELECT (part->>0)::uuid AS id, 'held' AS name, e.position, e.occurred_at, part->>2 AS amount,
                    part->>1 AS promoter
@@ -333,41 +338,6 @@ SELECT 'line_proceeds', coalesce(p.order_id, e.order_id) || '/' || coalesce(p.li
       FROM events WHERE name LIKE 'proceeds.%' AND name <> 'proceeds.reduced' GROUP BY 1, 2, 3
   ) e ON e.order_id = p.order_id AND e.line_no = p.line_no AND e.payee = p.payee
  WHERE e.doubled OR (p.state, p.released_at) IS DISTINCT FROM (coalesce(e.state, 'held'), e.released_at)
-""",
-    ),
-    Rule(
-        name="events fold to the states of payouts and their items",
-        invariant=8,
-        tables=("payout_batches", "payout_items", "events"),
-        sql="""
-SELECT 'payout_batches', coalesce(b.id, e.subject_id)::text,
-       format('it is %s; its events are: %s', coalesce(b.state, 'missing'), coalesce(e.names, 'none'))
-  FROM payout_batches b
-  FULL JOIN (
-    SELECT subject_id, string_agg(substr(name, 8), ', ' ORDER BY position) AS names,
-           (array_agg(substr(name, 8) ORDER BY position DESC))[1] AS state,
-           count(*) <> count(DISTINCT name) AS doubled,
-           min(actor_id::text) FILTER (WHERE name = 'payout.made') AS made_by,
-           min(data->>'currency') FILTER (WHERE name = 'payout.made') AS currency,
-           min(actor_id::text) FILTER (WHERE name = 'payout.paid') AS approved_by,
-           max(occurred_at) FILTER (WHERE name = 'payout.made') AS made_at,
-           max(occurred_at) FILTER (WHERE name = 'payout.paid') AS paid_at,
-           max(occurred_at) FILTER (WHERE name = 'payout.dropped') AS dropped_at
-      FROM events WHERE name LIKE 'payout.%' GROUP BY subject_id
-  ) e ON e.subject_id = b.id
- WHERE e.doubled IS DISTINCT FROM false
-    OR (b.state, b.currency, b.made_by::text, b.approved_by::text, b.made_at, b.paid_at, b.dropped_at)
-       IS DISTINCT FROM (e.state, e.currency, e.made_by, e.approved_by, e.made_at, e.paid_at, e.dropped_at)
-UNION ALL
-SELECT 'payout_items', coalesce(i.id, e.id)::text,
-       format('it pays %s to %s; its event tells %s to %s', i.amount_minor, i.payee_id, e.amount, e.payee_id)
-  FROM payout_items i
-  FULL JOIN (SELECT (item->>0)::uuid AS id, item->>1 AS payee, item->>2 AS payee_id, (item->>3)::bigint AS amount,
-                    ev.subject_id AS batch_id
-               FROM events ev CROSS JOIN LATERAL jsonb_array_elements(ev.data->'items') AS item
-              WHERE ev.name = 'payout.made') e ON e.id = i.id
- WHERE (i.payee, i.payee_id::text, i.amount_minor, i.batch_id)
-       IS DISTINCT FROM (e.payee, e.payee_id, e.amount, e.batch_id)
 """,
     ),
 )

@@ -1,4 +1,4 @@
-"""Invariants between rows: stock, ledger, orders, commissions, payouts, visits."""
+"""Invariants between rows: stock, ledger, orders, commissions, visits."""
 
 from __future__ import annotations
 
@@ -199,9 +199,12 @@ SELECT 'ledger_accounts', coalesce(a.id::text, w.kind || ' ' || coalesce(w.owner
         UNION ALL
         SELECT CASE i.payee WHEN 'merchant' THEN 'merchant_payable' ELSE 'commission_payable' END, i.payee_id,
                i.currency,
-               CASE WHEN b.state = 'paid' THEN i.amount_minor ELSE 0 END, 0,
-               CASE WHEN b.state = 'made' THEN i.amount_minor ELSE 0 END, 0
+               CASE WHEN s.confirmed_at IS NOT NULL THEN i.amount_minor ELSE 0 END,
+               CASE WHEN s.state = 'returned' THEN i.amount_minor ELSE 0 END,
+               CASE WHEN b.state <> 'dropped' AND coalesce(s.state, '') NOT IN ('confirmed', 'failed', 'returned')
+                    THEN i.amount_minor ELSE 0 END, 0
           FROM payout_items i JOIN payout_batches b ON b.id = i.batch_id
+          LEFT JOIN payout_sendings s ON s.item_id = i.id
       ) part GROUP BY kind, owner_id, currency
   ) w ON w.kind = a.kind AND w.owner_id IS NOT DISTINCT FROM a.owner_id AND w.currency = a.currency
  WHERE (coalesce(a.debits_posted, 0), coalesce(a.credits_posted, 0), coalesce(a.debits_pending, 0),
@@ -228,11 +231,13 @@ SELECT 'ledger_accounts', a.id::text,
       SELECT 'refund_payable', currency, CASE state WHEN 'returned' THEN amount_minor ELSE 0 END, amount_minor
         FROM refunds
       UNION ALL
-      SELECT 'payout_clearing', i.currency, 0, i.amount_minor
-        FROM payout_items i JOIN payout_batches b ON b.id = i.batch_id WHERE b.state = 'paid'
+      SELECT k.kind, i.currency, CASE s.state WHEN 'returned' THEN k.minor ELSE 0 END, k.minor
+        FROM payout_items i JOIN payout_sendings s ON s.item_id = i.id AND s.confirmed_at IS NOT NULL
+       CROSS JOIN LATERAL (VALUES ('payout_clearing', i.amount_minor - i.withheld_minor),
+                                  ('withholding_payable', i.withheld_minor)) AS k (kind, minor)
     ) moved GROUP BY kind, currency
   ) w ON w.kind = a.kind AND w.currency = a.currency
- WHERE a.kind IN ('gateway_clearing', 'refund_payable', 'payout_clearing')
+ WHERE a.kind IN ('gateway_clearing', 'refund_payable', 'payout_clearing', 'withholding_payable')
    AND (a.debits_posted, a.credits_posted) IS DISTINCT FROM (coalesce(w.debit, 0), coalesce(w.credit, 0))
 """,
     ),
@@ -546,55 +551,13 @@ SELECT 'commissions', c.id::text,
   FROM commissions c
   LEFT JOIN payout_items i ON i.id = c.payout_item_id
   LEFT JOIN payout_batches b ON b.id = i.batch_id
- WHERE (c.paid_at IS NOT NULL AND c.paid_at IS DISTINCT FROM b.paid_at)
+  LEFT JOIN payout_sendings s ON s.item_id = i.id
+ WHERE (c.paid_at IS NOT NULL AND c.paid_at IS DISTINCT FROM s.confirmed_at)
     OR (c.payout_item_id IS NOT NULL AND (i.payee, i.payee_id, i.currency)
           IS DISTINCT FROM ('promoter'::text, c.promoter_id, c.currency))
     OR (c.payout_item_id IS NOT NULL AND (b.state IS NULL OR b.state = 'dropped'))
-    OR (c.state = 'released' AND b.state = 'paid') OR (c.state = 'held' AND c.payout_item_id IS NOT NULL)
-""",
-    ),
-)
-
-_PAYOUTS = (
-    Rule(
-        name="a payout item is its transfer, ended as its batch was",
-        invariant=5,
-        tables=("payout_items",),
-        sql="""
-SELECT 'payout_items', i.id::text,
-       format('it pays %s %s to %s %s in a batch that is %s; its transfer has %s and was ended as %s', i.amount_minor,
-              i.currency, i.payee, i.payee_id, coalesce(b.state, 'missing'), t.amount_minor,
-              coalesce(e.phase, 'nothing yet'))
-  FROM payout_items i
-  LEFT JOIN payout_batches b ON b.id = i.batch_id
-  LEFT JOIN ledger_transfers t ON t.id = i.transfer_id
-  LEFT JOIN ledger_transfers e ON e.pending_id = i.transfer_id
-  LEFT JOIN ledger_accounts a ON a.id = t.debit_account_id
- WHERE b.id IS NULL OR b.currency <> i.currency OR i.payee NOT IN ('promoter', 'merchant') OR i.amount_minor <= 0
-    OR (t.phase, t.amount_minor, t.currency, t.subject_id, t.occurred_at)
-         IS DISTINCT FROM ('pending'::text, i.amount_minor, i.currency, i.batch_id, b.made_at)
-    OR (a.kind, a.owner_id) IS DISTINCT FROM (
-         CASE i.payee WHEN 'promoter' THEN 'commission_payable' ELSE 'merchant_payable' END, i.payee_id)
-    OR e.phase IS DISTINCT FROM CASE b.state WHEN 'paid' THEN 'post' WHEN 'dropped' THEN 'void' END
-    OR e.occurred_at IS DISTINCT FROM coalesce(b.paid_at, b.dropped_at)
-UNION ALL
-SELECT 'payout_items', max(id::text), format('batch %s has %s items for %s', batch_id, count(*), payee_id)
-  FROM payout_items GROUP BY batch_id, payee_id HAVING count(*) > 1
-""",
-    ),
-    Rule(
-        name="a payout is approved by somebody else than its maker",
-        invariant=10,
-        tables=("payout_batches",),
-        sql="""
-SELECT 'payout_batches', b.id::text,
-       format('it is %s, made by %s at %s, approved by %s, paid at %s, dropped at %s, with %s items', b.state,
-              b.made_by, b.made_at, b.approved_by, b.paid_at, b.dropped_at, coalesce(i.items, 0))
-  FROM payout_batches b
-  LEFT JOIN (SELECT batch_id, count(*) AS items FROM payout_items GROUP BY batch_id) i ON i.batch_id = b.id
- WHERE b.approved_by = b.made_by OR b.state NOT IN ('made', 'paid', 'dropped') OR i.items IS NULL
-    OR (b.state = 'paid') <> (b.approved_by IS NOT NULL) OR (b.state = 'paid') <> (b.paid_at IS NOT NULL)
-    OR (b.state = 'dropped') <> (b.dropped_at IS NOT NULL) OR b.paid_at < b.made_at OR b.dropped_at < b.made_at
+    OR (c.state = 'released' AND s.state IN ('confirmed', 'failed', 'returned'))
+    OR (c.state = 'held' AND c.payout_item_id IS NOT NULL)
 """,
     ),
 )
@@ -619,4 +582,4 @@ SELECT 'visits', max(share_id || '/' || visitor_id || '/' || window_no),
     ),
 )
 
-ROWS = (*_STOCK, *_LEDGER, *_ORDERS, *_COMMISSIONS, *_PAYOUTS, *_VISITS)
+ROWS = (*_STOCK, *_LEDGER, *_ORDERS, *_COMMISSIONS, *_VISITS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
@@ -33,7 +34,8 @@ SELECT DISTINCT ON (v.merchant_id) v.id, v.merchant_id, v.version, v.rate_ppm, v
  ORDER BY v.merchant_id NULLS FIRST, v.version DESC LIMIT 200
 """)
 _BATCH = """
-SELECT b.id, b.currency, b.state, b.made_at, b.paid_at, b.dropped_at, b.made_by, maker.display_name AS made_by_name,
+SELECT b.id, b.currency, b.state, b.made_at, b.taken_at, b.approved_at, b.paid_at, b.dropped_at,
+       b.made_by, maker.display_name AS made_by_name,
        approver.display_name AS approved_by_name, sums.items, sums.amount_minor
   FROM payout_batches b
   LEFT JOIN member_profiles maker ON maker.member_id = b.made_by
@@ -52,22 +54,24 @@ _BATCHES = text(
 """
 )
 _ONE_BATCH = text(_BATCH + " WHERE b.id = :batch")
-_ITEMS = text("""
-SELECT i.id, i.payee, i.payee_id, i.amount_minor, i.currency, coalesce(who.display_name, m.name) AS name,
-       (SELECT count(*) FROM commissions c WHERE c.payout_item_id = i.id) AS commissions
-  FROM payout_items i
-  LEFT JOIN member_profiles who ON i.payee = 'promoter' AND who.member_id = i.payee_id
-  LEFT JOIN merchants m ON i.payee = 'merchant' AND m.id = i.payee_id
- WHERE i.batch_id = :batch ORDER BY i.amount_minor DESC, i.id LIMIT 500
-""")
-# What is posted to people's and merchants' accounts and in no batch; debts lower only their own account.
+# What is posted to people's and merchants' accounts and in no batch; debts lower only their own account. A balance
+# below the minimum is carried on, and so is one whose payout account is closed or was changed a moment ago.
 _READY = text("""
 SELECT a.currency, count(*) FILTER (WHERE a.kind = 'commission_payable') AS promoters,
        count(*) FILTER (WHERE a.kind = 'merchant_payable') AS merchants,
        sum(a.credits_posted - a.debits_posted - a.debits_pending)::bigint AS amount_minor
   FROM ledger_accounts a
+  LEFT JOIN LATERAL (
+    SELECT t.minimum_minor FROM payout_terms t
+     WHERE t.payee = split_part(replace(a.kind, 'commission', 'promoter'), '_', 1) AND t.currency = a.currency
+     ORDER BY t.version DESC LIMIT 1) terms ON true
+  LEFT JOIN LATERAL (
+    SELECT v.state, v.usable_from FROM payout_account_versions v
+     WHERE v.payee_id = a.owner_id AND v.payee = split_part(replace(a.kind, 'commission', 'promoter'), '_', 1)
+       AND v.currency = a.currency ORDER BY v.version DESC LIMIT 1) pays ON true
  WHERE a.kind IN ('commission_payable', 'merchant_payable')
-   AND a.credits_posted - a.debits_posted - a.debits_pending > 0
+   AND a.credits_posted - a.debits_posted - a.debits_pending >= greatest(1, coalesce(terms.minimum_minor, 0))
+   AND CASE WHEN pays.state IS NULL THEN :by_hand ELSE pays.state = 'open' AND pays.usable_from <= :at END
  GROUP BY a.currency ORDER BY a.currency LIMIT 20
 """)
 _ACCOUNT = """
@@ -145,14 +149,9 @@ async def batch(connection: AsyncConnection, *, batch_id: UUID) -> RowMapping | 
     return await row(connection, _ONE_BATCH, batch=batch_id)
 
 
-async def batch_items(connection: AsyncConnection, *, batch_id: UUID) -> list[RowMapping]:
-    """Return what a batch pays to whom, the largest first."""
-    return await rows(connection, _ITEMS, batch=batch_id)
-
-
-async def ready_for_payout(connection: AsyncConnection) -> list[RowMapping]:
-    """Return what a batch made now would pay, by currency (minor units), and to how many."""
-    return await rows(connection, _READY)
+async def ready_for_payout(connection: AsyncConnection, *, by_hand: bool, at: datetime) -> list[RowMapping]:
+    """Return what a batch made at this moment would pay, by currency (minor units), and to how many."""
+    return await rows(connection, _READY, by_hand=by_hand, at=at)
 
 
 async def accounts(connection: AsyncConnection, *, currency: str, limit: int = 200) -> list[RowMapping]:

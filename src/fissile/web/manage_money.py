@@ -17,6 +17,7 @@ from fissile.kernel.ids import parse_public_id, public_id
 from fissile.kernel.money import PPM, minor_digits, parse_major
 from fissile.views import goods
 from fissile.views import money as views
+from fissile.views import payouts as payout_views
 from fissile.web.asker import Form, PageRequest, asker_of, form_of
 from fissile.web.errors import BadNumber, PageNotFound
 from fissile.web.labels import LABELS
@@ -95,7 +96,8 @@ async def payouts(request: PageRequest) -> Response[str]:
     """Payout batches, and what waits for the next."""
     asker = asker_of(request)
     async with asker.house.db.reading() as connection:
-        ready = await views.ready_for_payout(connection)
+        ready = await views.ready_for_payout(connection, by_hand=asker.house.settings.pays_by_hand, at=asker.at)
+        outbox = await payout_views.outbox(connection)
         read = await views.batches(connection, before=cursor(request, "before", prefix="pob"), limit=views.PAGE + 1)
     found, more = cut(read, size=views.PAGE, prefix="pob")
     return page(
@@ -104,6 +106,7 @@ async def payouts(request: PageRequest) -> Response[str]:
         batches=found,
         more=more,
         ready=ready,
+        outbox=outbox,
         may_write=asker.has("payout_officer"),
     )
 
@@ -121,6 +124,7 @@ async def send_payout(request: PageRequest) -> Response[None]:
         idempotency_key=form.key,
         at=asker.at,
         rng=asker.rng,
+        by_hand=asker.house.settings.pays_by_hand,
     )
     return go(f"/operator/payouts/{public_id('pob', batch.id)}", note="batch-made")
 
@@ -134,12 +138,14 @@ async def payout(request: PageRequest, batch: FromPath[str]) -> Response[str]:
         found = await views.batch(connection, batch_id=batch_id)
         if found is None:
             raise PageNotFound()
-        items = await views.batch_items(connection, batch_id=batch_id)
+        items = await payout_views.items_of(connection, batch_id=batch_id)
+        banks = await payout_views.banks_of(connection, batch_id=batch_id)
     return page(
         asker,
         "operator/payout.html",
         batch=found,
         items=items,
+        banks=banks,
         officer=asker.has("payout_officer"),
         own=found["made_by"] == asker.member_id,
     )
@@ -208,8 +214,9 @@ async def statement(request: PageRequest, account: FromPath[UUID]) -> Response[A
             before=parse_public_id("trf", before) if before else None,
             limit=views.PAGE + 1,
         )
+        sealed = await payout_views.sealed_of(connection, account_id=account)
     transfers, more = cut(read, size=views.PAGE, prefix="trf")
-    return page(asker, "operator/statement.html", account=found, transfers=transfers, more=more)
+    return page(asker, "operator/statement.html", account=found, transfers=transfers, more=more, sealed=sealed)
 
 
 def _scope(form: Form) -> tuple[str, UUID | None]:

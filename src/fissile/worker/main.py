@@ -19,8 +19,11 @@ from fissile.flows.expire_orders import expire_orders
 from fissile.flows.owe_notices import owe_notices
 from fissile.flows.release_commissions import release_commissions
 from fissile.flows.return_refunds import return_refunds
+from fissile.flows.seal_statements import seal_statements
+from fissile.flows.send_payouts import send_payouts
 from fissile.flows.sweep_sessions import sweep_sessions
 from fissile.infra.database import Database
+from fissile.infra.events import HOUSE
 from fissile.infra.gateways.sandbox.gateway import open_sandbox
 from fissile.infra.logs import set_up_logs
 from fissile.infra.rate_limits import RateLimits
@@ -29,6 +32,7 @@ from fissile.infra.settings import Settings, from_environment
 from fissile.infra.tables import kept_answers
 from fissile.kernel.errors import Refusal
 from fissile.worker.mails import Mails
+from fissile.worker.payouts import open_payout_gateway, propose_payouts
 
 _log = structlog.get_logger()
 
@@ -47,6 +51,21 @@ def sweeps(db: Database, settings: Settings) -> dict[str, Sweep]:
         gateway = await open_sandbox(db, base_url=settings.local_url, at=at, rng=_CHANCE)
         return await return_refunds(db, gateway=gateway, at=at)
 
+    async def payouts(at: datetime) -> int:
+        gateway = await open_payout_gateway(db, settings, at=at, rng=_CHANCE)
+        return await send_payouts(db, gateway=gateway, at=at, rng=_CHANCE)
+
+    sealed_at: datetime | None = None
+
+    async def statements(at: datetime) -> int:
+        # All accounts are looked through for it: once a minute is enough for what is due once a month.
+        nonlocal sealed_at
+        if sealed_at is not None and at - sealed_at < timedelta(minutes=1):
+            return 0
+        sealed = await seal_statements(db, actor=HOUSE, at=at, rng=_CHANCE, limit=CHUNK)
+        sealed_at = None if sealed else at
+        return sealed
+
     async def refusals(at: datetime) -> int:
         old = delete(kept_answers).where(kept_answers.c.kind == "refused", kept_answers.c.kept_at < at - REFUSALS_KEPT)
         async with db.transaction() as connection:
@@ -62,6 +81,9 @@ def sweeps(db: Database, settings: Settings) -> dict[str, Sweep]:
         "return_refunds": refunds,
         "owe_notices": lambda at: owe_notices(db, locale=settings.locale, at=at, rng=_CHANCE, limit=CHUNK),
         "send_mails": Mails(db, settings, rng=_CHANCE).sweep,
+        "propose_payouts": lambda at: propose_payouts(db, by_hand=settings.pays_by_hand, at=at, rng=_CHANCE),
+        "send_payouts": payouts,
+        "seal_statements": statements,
         "sweep_sessions": lambda at: sweep_sessions(db, at=at, limit=CHUNK),
         "forget_refusals": refusals,
         "forget_limits": RateLimits(db).forget,

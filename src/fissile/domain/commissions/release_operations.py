@@ -238,6 +238,23 @@ async def mark_paid(connection: AsyncConnection, *, commission_ids: Sequence[UUI
     assert changed.rowcount == len(commission_ids), "they were locked as released"
 
 
+async def lock_paid_in_items(connection: AsyncConnection, *, item_ids: Sequence[UUID]) -> list[UUID]:
+    """Lock the commissions of payout items that came back; return those that are paid and were not taken back."""
+    found = await connection.execute(_IN_ITEMS, {"item_ids": list(item_ids)})
+    return [row.id for row in found if row.state == "paid"]
+
+
+async def mark_unpaid(connection: AsyncConnection, *, commission_ids: Sequence[UUID]) -> None:
+    """Change locked commissions whose payout came back from paid to released, free for the next payout."""
+    changed = await connection.execute(
+        update(commissions)
+        .where(commissions.c.id == _IDS, commissions.c.state == "paid")
+        .values(state="released", paid_at=None, payout_item_id=None),
+        {"ids": list(commission_ids)},
+    )
+    assert changed.rowcount == len(commission_ids), "they were locked as paid"
+
+
 async def take_out_of_items(connection: AsyncConnection, *, item_ids: Sequence[UUID]) -> None:
     """Free the commissions of dropped payout items, for the next payout."""
     await connection.execute(

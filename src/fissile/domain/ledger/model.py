@@ -38,6 +38,9 @@ class Kind(StrEnum):
     PAYOUT_CLEARING = "payout_clearing"
     """What went out to promoters and merchants."""
 
+    WITHHOLDING_PAYABLE = "withholding_payable"
+    """Withheld from payouts, owed to a tax office."""
+
 
 BOUNDED = frozenset({Kind.ORDER_HOLDING})
 OWNED = frozenset({Kind.MERCHANT_PAYABLE, Kind.COMMISSION_PAYABLE})

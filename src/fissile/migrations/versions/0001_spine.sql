@@ -395,6 +395,56 @@ CREATE UNIQUE INDEX payments_settled_key ON payments (order_id) WHERE outcome = 
 -- next statement
 COMMENT ON TABLE payments IS 'Money that arrived. settled pays its order; late, doubled or differing is given back at once.';
 -- next statement
+CREATE TABLE payout_account_versions (
+	id UUID NOT NULL, 
+	payee TEXT COLLATE "C" NOT NULL, 
+	payee_id UUID NOT NULL, 
+	currency TEXT COLLATE "C" NOT NULL, 
+	version BIGINT NOT NULL, 
+	method TEXT COLLATE "C" NOT NULL, 
+	state TEXT COLLATE "C" NOT NULL, 
+	made_by UUID, 
+	made_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	usable_from TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT payout_account_versions_pkey PRIMARY KEY (id), 
+	CONSTRAINT payout_account_versions_payee_payee_id_currency_version_key UNIQUE (payee, payee_id, currency, version), 
+	CONSTRAINT payout_account_versions_payee_check CHECK (payee IN ('promoter', 'merchant')), 
+	CONSTRAINT payout_account_versions_method_check CHECK (method IN ('file', 'gateway')), 
+	CONSTRAINT payout_account_versions_state_check CHECK (state IN ('open', 'closed')), 
+	CONSTRAINT payout_account_versions_usable_check CHECK (usable_from >= made_at)
+);
+-- next statement
+COMMENT ON TABLE payout_account_versions IS 'Where payees are paid; each change is a new version, the newest counts.';
+-- next statement
+CREATE TABLE payout_results (
+	sha256 BYTEA NOT NULL, 
+	taken_by UUID, 
+	taken_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	told JSONB NOT NULL, 
+	CONSTRAINT payout_results_pkey PRIMARY KEY (sha256)
+);
+-- next statement
+CREATE TABLE payout_terms (
+	id UUID NOT NULL, 
+	payee TEXT COLLATE "C" NOT NULL, 
+	currency TEXT COLLATE "C" NOT NULL, 
+	version BIGINT NOT NULL, 
+	rhythm TEXT COLLATE "C" NOT NULL, 
+	on_day BIGINT NOT NULL, 
+	country TEXT COLLATE "C" NOT NULL, 
+	minimum_minor BIGINT NOT NULL, 
+	made_by UUID, 
+	valid_from TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT payout_terms_pkey PRIMARY KEY (id), 
+	CONSTRAINT payout_terms_payee_currency_version_key UNIQUE (payee, currency, version), 
+	CONSTRAINT payout_terms_payee_check CHECK (payee IN ('promoter', 'merchant')), 
+	CONSTRAINT payout_terms_rhythm_check CHECK (rhythm IN ('week', 'month', 'asked')), 
+	CONSTRAINT payout_terms_on_day_check CHECK (on_day BETWEEN 1 AND 31 AND (rhythm <> 'week' OR on_day <= 7)), 
+	CONSTRAINT payout_terms_minimum_check CHECK (minimum_minor >= 0)
+);
+-- next statement
+COMMENT ON TABLE payout_terms IS 'When payees are paid and from which amount on; each change is a new version, the newest counts.';
+-- next statement
 CREATE TABLE pictures (
 	id UUID NOT NULL, 
 	sha256 BYTEA NOT NULL, 
@@ -422,6 +472,17 @@ CREATE TABLE reference_versions (
 );
 -- next statement
 COMMENT ON TABLE reference_versions IS 'A counter for each set of reference data that decisions are made on (''plans'').';
+-- next statement
+CREATE TABLE sandbox_payouts (
+	item_id UUID NOT NULL, 
+	account TEXT COLLATE "C" NOT NULL, 
+	amount_minor BIGINT NOT NULL, 
+	currency TEXT COLLATE "C" NOT NULL, 
+	taken_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT sandbox_payouts_pkey PRIMARY KEY (item_id)
+);
+-- next statement
+COMMENT ON TABLE sandbox_payouts IS 'What the sandbox''s payout side has taken: it stands where a payout gateway''s own database would.';
 -- next statement
 CREATE TABLE secrets (
 	name TEXT COLLATE "C" NOT NULL, 
@@ -478,6 +539,24 @@ CREATE INDEX visits_first_at_idx ON visits USING brin (first_at);
 CREATE INDEX visits_visitor_id_idx ON visits (visitor_id);
 -- next statement
 COMMENT ON TABLE visits IS 'Once per visitor and window; last_at is the touch that attribution sees. Machines are in machine_opens.';
+-- next statement
+CREATE TABLE withholding_versions (
+	id UUID NOT NULL, 
+	payee TEXT COLLATE "C" NOT NULL, 
+	currency TEXT COLLATE "C" NOT NULL, 
+	version BIGINT NOT NULL, 
+	from_minor BIGINT[] NOT NULL, 
+	rate_ppm BIGINT[] NOT NULL, 
+	made_by UUID, 
+	valid_from TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT withholding_versions_pkey PRIMARY KEY (id), 
+	CONSTRAINT withholding_versions_payee_currency_version_key UNIQUE (payee, currency, version), 
+	CONSTRAINT withholding_versions_payee_check CHECK (payee IN ('promoter', 'merchant')), 
+	CONSTRAINT withholding_versions_brackets_check CHECK (cardinality(from_minor) = cardinality(rate_ppm)), 
+	CONSTRAINT withholding_versions_rates_check CHECK (0 <= ALL (from_minor) AND 0 <= ALL (rate_ppm) AND 1000000 > ALL (rate_ppm))
+);
+-- next statement
+COMMENT ON TABLE withholding_versions IS 'What is withheld from payouts, the operator''s data; each change is a new version, the newest counts.';
 -- next statement
 CREATE TABLE after_sale_requests (
 	id UUID NOT NULL, 
@@ -692,20 +771,34 @@ CREATE TABLE order_contacts (
 	CONSTRAINT order_contacts_order_id_fkey FOREIGN KEY(order_id) REFERENCES orders (id)
 );
 -- next statement
+CREATE TABLE payout_account_details (
+	version_id UUID NOT NULL, 
+	holder TEXT COLLATE "C" NOT NULL, 
+	bank TEXT COLLATE "C" NOT NULL, 
+	number TEXT COLLATE "C" NOT NULL, 
+	CONSTRAINT payout_account_details_pkey PRIMARY KEY (version_id), 
+	CONSTRAINT payout_account_details_version_id_fkey FOREIGN KEY(version_id) REFERENCES payout_account_versions (id)
+);
+-- next statement
 CREATE TABLE payout_batches (
 	id UUID NOT NULL, 
 	currency TEXT COLLATE "C" NOT NULL, 
 	state TEXT COLLATE "C" NOT NULL, 
-	made_by UUID NOT NULL, 
+	made_by UUID, 
 	approved_by UUID, 
 	idempotency_key TEXT COLLATE "C" NOT NULL, 
 	made_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	taken_at TIMESTAMP WITH TIME ZONE, 
+	approved_at TIMESTAMP WITH TIME ZONE, 
 	paid_at TIMESTAMP WITH TIME ZONE, 
 	dropped_at TIMESTAMP WITH TIME ZONE, 
 	CONSTRAINT payout_batches_pkey PRIMARY KEY (id), 
-	CONSTRAINT payout_batches_state_check CHECK (state IN ('made', 'paid', 'dropped')), 
+	CONSTRAINT payout_batches_state_check CHECK (state IN ('proposed', 'made', 'approved', 'paid', 'dropped')), 
 	CONSTRAINT payout_batches_two_people_check CHECK (approved_by <> made_by), 
-	CONSTRAINT payout_batches_paid_check CHECK ((state = 'paid') = (approved_by IS NOT NULL AND paid_at IS NOT NULL)), 
+	CONSTRAINT payout_batches_maker_check CHECK (made_by IS NOT NULL OR state IN ('proposed', 'dropped')), 
+	CONSTRAINT payout_batches_proposed_check CHECK (state <> 'proposed' OR made_by IS NULL), 
+	CONSTRAINT payout_batches_approved_check CHECK ((state IN ('approved', 'paid')) = (approved_by IS NOT NULL AND approved_at IS NOT NULL)), 
+	CONSTRAINT payout_batches_paid_check CHECK ((state = 'paid') = (paid_at IS NOT NULL)), 
 	CONSTRAINT payout_batches_dropped_check CHECK ((state = 'dropped') = (dropped_at IS NOT NULL)), 
 	CONSTRAINT payout_batches_made_by_fkey FOREIGN KEY(made_by) REFERENCES members (id), 
 	CONSTRAINT payout_batches_approved_by_fkey FOREIGN KEY(approved_by) REFERENCES members (id), 
@@ -869,6 +962,28 @@ CREATE TABLE shipping_terms (
 -- next statement
 COMMENT ON TABLE shipping_terms IS 'Each change is a new version, the newest decides; an order names the version that priced it.';
 -- next statement
+CREATE TABLE statements (
+	id UUID NOT NULL, 
+	account_id UUID NOT NULL, 
+	currency TEXT COLLATE "C" NOT NULL, 
+	period_start TIMESTAMP WITH TIME ZONE NOT NULL, 
+	period_end TIMESTAMP WITH TIME ZONE NOT NULL, 
+	opening_minor BIGINT NOT NULL, 
+	closing_minor BIGINT NOT NULL, 
+	line_count BIGINT NOT NULL, 
+	previous_seal TEXT COLLATE "C" NOT NULL, 
+	seal TEXT COLLATE "C" NOT NULL, 
+	sealed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT statements_pkey PRIMARY KEY (id), 
+	CONSTRAINT statements_account_id_period_start_key UNIQUE (account_id, period_start), 
+	CONSTRAINT statements_period_check CHECK (period_end > period_start AND sealed_at >= period_end), 
+	CONSTRAINT statements_lines_check CHECK (line_count >= 0), 
+	CONSTRAINT statements_account_id_fkey FOREIGN KEY(account_id) REFERENCES ledger_accounts (id), 
+	CONSTRAINT statements_seal_key UNIQUE (seal)
+);
+-- next statement
+COMMENT ON TABLE statements IS 'What moved on a promoter''s or merchant''s account in a month; append-only.';
+-- next statement
 CREATE TABLE visitor_members (
 	visitor_id UUID NOT NULL, 
 	member_id UUID NOT NULL, 
@@ -901,6 +1016,21 @@ CREATE INDEX notice_mails_due_at_idx ON notice_mails (due_at) WHERE state IN ('o
 -- next statement
 COMMENT ON TABLE notice_mails IS 'The mail of a notice: owed, sending (claimed by a worker), and how it ended.';
 -- next statement
+CREATE TABLE payout_files (
+	id UUID NOT NULL, 
+	batch_id UUID NOT NULL, 
+	bank TEXT COLLATE "C" NOT NULL, 
+	items BIGINT NOT NULL, 
+	total_minor BIGINT NOT NULL, 
+	sha256 BYTEA NOT NULL, 
+	made_by UUID, 
+	made_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT payout_files_pkey PRIMARY KEY (id), 
+	CONSTRAINT payout_files_batch_id_bank_key UNIQUE (batch_id, bank), 
+	CONSTRAINT payout_files_sums_check CHECK (items > 0 AND total_minor > 0), 
+	CONSTRAINT payout_files_batch_id_fkey FOREIGN KEY(batch_id) REFERENCES payout_batches (id)
+);
+-- next statement
 CREATE TABLE payout_items (
 	id UUID NOT NULL, 
 	batch_id UUID NOT NULL, 
@@ -909,15 +1039,41 @@ CREATE TABLE payout_items (
 	amount_minor BIGINT NOT NULL, 
 	currency TEXT COLLATE "C" NOT NULL, 
 	transfer_id UUID NOT NULL, 
+	withheld_minor BIGINT DEFAULT '0' NOT NULL, 
+	withholding_id UUID, 
+	withholding_transfer_id UUID, 
+	account_version_id UUID, 
+	method TEXT COLLATE "C" DEFAULT 'hand' NOT NULL, 
 	CONSTRAINT payout_items_pkey PRIMARY KEY (id), 
 	CONSTRAINT payout_items_batch_id_payee_id_key UNIQUE (batch_id, payee_id), 
 	CONSTRAINT payout_items_payee_check CHECK (payee IN ('promoter', 'merchant')), 
 	CONSTRAINT payout_items_amount_check CHECK (amount_minor > 0), 
+	CONSTRAINT payout_items_withheld_check CHECK (withheld_minor >= 0 AND withheld_minor < amount_minor), 
+	CONSTRAINT payout_items_withholding_check CHECK ((withheld_minor > 0) = (withholding_transfer_id IS NOT NULL)), 
+	CONSTRAINT payout_items_method_check CHECK (method IN ('hand', 'file', 'gateway')), 
+	CONSTRAINT payout_items_account_check CHECK ((method = 'hand') = (account_version_id IS NULL)), 
 	CONSTRAINT payout_items_batch_id_fkey FOREIGN KEY(batch_id) REFERENCES payout_batches (id), 
-	CONSTRAINT payout_items_transfer_id_fkey FOREIGN KEY(transfer_id) REFERENCES ledger_transfers (id)
+	CONSTRAINT payout_items_transfer_id_fkey FOREIGN KEY(transfer_id) REFERENCES ledger_transfers (id), 
+	CONSTRAINT payout_items_withholding_id_fkey FOREIGN KEY(withholding_id) REFERENCES withholding_versions (id), 
+	CONSTRAINT payout_items_withholding_transfer_id_fkey FOREIGN KEY(withholding_transfer_id) REFERENCES ledger_transfers (id), 
+	CONSTRAINT payout_items_account_version_id_fkey FOREIGN KEY(account_version_id) REFERENCES payout_account_versions (id)
 );
 -- next statement
 CREATE INDEX payout_items_payee_id_idx ON payout_items (payee_id);
+-- next statement
+CREATE TABLE payout_runs (
+	payee TEXT COLLATE "C" NOT NULL, 
+	currency TEXT COLLATE "C" NOT NULL, 
+	day DATE NOT NULL, 
+	terms_id UUID NOT NULL, 
+	batch_id UUID, 
+	ran_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT payout_runs_pkey PRIMARY KEY (payee, currency, day), 
+	CONSTRAINT payout_runs_terms_id_fkey FOREIGN KEY(terms_id) REFERENCES payout_terms (id), 
+	CONSTRAINT payout_runs_batch_id_fkey FOREIGN KEY(batch_id) REFERENCES payout_batches (id)
+);
+-- next statement
+COMMENT ON TABLE payout_runs IS 'Each scheduled day that was run, once, also where nobody was due.';
 -- next statement
 CREATE TABLE product_pictures (
 	product_id UUID NOT NULL, 
@@ -987,6 +1143,26 @@ CREATE INDEX skus_code_idx ON skus (code);
 -- next statement
 CREATE INDEX skus_product_id_idx ON skus (product_id, position);
 -- next statement
+CREATE TABLE statement_lines (
+	statement_id UUID NOT NULL, 
+	line_no BIGINT NOT NULL, 
+	account_id UUID NOT NULL, 
+	transfer_id UUID NOT NULL, 
+	occurred_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	kind TEXT COLLATE "C" NOT NULL, 
+	amount_minor BIGINT NOT NULL, 
+	change_minor BIGINT NOT NULL, 
+	balance_minor BIGINT NOT NULL, 
+	about TEXT COLLATE "C" NOT NULL, 
+	hash TEXT COLLATE "C" NOT NULL, 
+	CONSTRAINT statement_lines_pkey PRIMARY KEY (statement_id, line_no), 
+	CONSTRAINT statement_lines_account_id_transfer_id_key UNIQUE (account_id, transfer_id), 
+	CONSTRAINT statement_lines_amount_check CHECK (line_no > 0 AND amount_minor > 0), 
+	CONSTRAINT statement_lines_statement_id_fkey FOREIGN KEY(statement_id) REFERENCES statements (id)
+);
+-- next statement
+COMMENT ON TABLE statement_lines IS 'Append-only; a change of a past line breaks the chain and is named by the audit.';
+-- next statement
 CREATE TABLE cart_lines (
 	owner_id UUID NOT NULL, 
 	sku_id UUID NOT NULL, 
@@ -1040,6 +1216,41 @@ CREATE INDEX commissions_payable_idx ON commissions (currency) WHERE state = 're
 CREATE INDEX commissions_payout_item_id_idx ON commissions (payout_item_id) WHERE payout_item_id IS NOT NULL;
 -- next statement
 CREATE INDEX commissions_promoter_id_idx ON commissions (promoter_id, accrued_at);
+-- next statement
+CREATE TABLE payout_sendings (
+	item_id UUID NOT NULL, 
+	batch_id UUID NOT NULL, 
+	method TEXT COLLATE "C" NOT NULL, 
+	state TEXT COLLATE "C" NOT NULL, 
+	reason TEXT COLLATE "C" DEFAULT '' NOT NULL, 
+	attempts BIGINT DEFAULT '0' NOT NULL, 
+	unclear BOOLEAN DEFAULT 'false' NOT NULL, 
+	changes BIGINT DEFAULT '1' NOT NULL, 
+	reference TEXT COLLATE "C" DEFAULT '' NOT NULL, 
+	file_id UUID, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	changed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	next_at TIMESTAMP WITH TIME ZONE, 
+	confirmed_at TIMESTAMP WITH TIME ZONE, 
+	decided_by UUID, 
+	CONSTRAINT payout_sendings_pkey PRIMARY KEY (item_id), 
+	CONSTRAINT payout_sendings_state_check CHECK (state IN ('owed', 'sending', 'sent', 'unknown', 'held', 'confirmed', 'failed', 'returned')), 
+	CONSTRAINT payout_sendings_confirmed_check CHECK ((state IN ('confirmed', 'returned')) = (confirmed_at IS NOT NULL)), 
+	CONSTRAINT payout_sendings_counts_check CHECK (attempts >= 0 AND changes > 0), 
+	CONSTRAINT payout_sendings_reason_check CHECK (state NOT IN ('held', 'failed', 'returned', 'unknown') OR reason <> ''), 
+	CONSTRAINT payout_sendings_item_id_fkey FOREIGN KEY(item_id) REFERENCES payout_items (id), 
+	CONSTRAINT payout_sendings_batch_id_fkey FOREIGN KEY(batch_id) REFERENCES payout_batches (id), 
+	CONSTRAINT payout_sendings_file_id_fkey FOREIGN KEY(file_id) REFERENCES payout_files (id), 
+	CONSTRAINT payout_sendings_decided_by_fkey FOREIGN KEY(decided_by) REFERENCES members (id)
+);
+-- next statement
+CREATE INDEX payout_sendings_batch_id_idx ON payout_sendings (batch_id);
+-- next statement
+CREATE INDEX payout_sendings_next_at_idx ON payout_sendings (next_at) WHERE next_at IS NOT NULL;
+-- next statement
+CREATE INDEX payout_sendings_open_idx ON payout_sendings (batch_id) WHERE state IN ('owed', 'sending', 'sent', 'unknown', 'held');
+-- next statement
+COMMENT ON TABLE payout_sendings IS 'The outbox: each approved item on its way out, exactly one row.';
 -- next statement
 CREATE TABLE sku_stock (
 	sku_id UUID NOT NULL, 
@@ -1693,6 +1904,10 @@ CREATE TRIGGER refund_lines_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON r
 -- next statement
 CREATE TRIGGER refund_parts_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON refund_parts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 -- next statement
+CREATE TRIGGER statement_lines_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON statement_lines FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+-- next statement
+CREATE TRIGGER statements_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON statements FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+-- next statement
 CREATE TRIGGER stock_movements_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON stock_movements FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 -- next statement
 CREATE TRIGGER promoter_inviters_no_cycles BEFORE INSERT ON promoter_inviters FOR EACH ROW EXECUTE FUNCTION refuse_invitation_cycles();
@@ -1703,4 +1918,4 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO fissile_a
 -- next statement
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO fissile_app;
 -- next statement
-REVOKE UPDATE, DELETE ON audit_log, events, ledger_transfers, order_touches, promoter_inviters, refund_lines, refund_parts, stock_movements FROM fissile_app;
+REVOKE UPDATE, DELETE ON audit_log, events, ledger_transfers, order_touches, promoter_inviters, refund_lines, refund_parts, statement_lines, statements, stock_movements FROM fissile_app;
