@@ -6,6 +6,7 @@ The patterns are broad on purpose: missing one here is missing it for good, a ne
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from fissile.domain.gate.facts.alphabet import heard_as, pairs, sound, traditional
 from fissile.domain.gate.facts.tables import table
 
-CODE, LINK, INDUCEMENT, CONTACT, ODD, REVERSED = 1, 2, 4, 8, 16, 32
+CODE, LINK, INDUCEMENT, CONTACT, ODD = 1, 2, 4, 8, 16
 EVERYTHING = CODE | LINK | INDUCEMENT | CONTACT
 
 _RUN = "[0-9A-Za-z]"
@@ -95,6 +96,22 @@ _PRESSING = (
     "抽个",
     "中国人",
     "扫码",
+    "集满",
+    "集够",
+    "集齐",
+    "个团",
+    "拼成",
+    "就差",
+    "差一",
+    "都转",
+    "就转",
+    "定要转",
+    "来测",
+    "人格",
+    "拉新",
+    "打开app",
+    "星座",
+    "助我",
 )
 _CONTACTING = (
     "微信",
@@ -124,6 +141,15 @@ _CONTACTING = (
     "加维",
     "私信我",
     "私聊我",
+    "卫星",
+    "围信",
+    "维信",
+    "围心",
+    "主业",
+    "q群",
+    "扣群",
+    "电报",
+    "滴我",
 )
 
 
@@ -171,9 +197,15 @@ def _patterns() -> list[tuple[int, str]]:
     endings = "|".join(ending for ending in table("anatomy")["hosts"]["endings"].split() if ending.isascii())
     all_hosts = {host for row in table("platforms")["link"] for host in row["hosts"]}
     hosts = "|".join(host.replace(".", r"\.") for host in sorted(all_hosts) if host.count(".") == 1)
+    last_two = sorted({".".join(host.split(".")[-2:]) for host in all_hosts})
+    apart = "|".join(
+        _NOT_RUN.join(("", *host.split("."))).removeprefix(_NOT_RUN).replace(_NOT_RUN, _NOT_RUN + "{1,7}")
+        for host in last_two
+    )
+    backwards = "|".join(re.escape(host[::-1]) for host in last_two)
     foreign = _one_of("".join(pairs("letters")))
     currency = _one_of("$¢£¤¥₠₡₢₣₤₥₦₧₨₩₪₫€₭₮₯₰₱₲₳₴₵₶₷₸₹₺₻₼₽₾₿￠￡￥￦﷼฿")
-    dot = _one_of("点點。｡·・•丶奌，、")
+    dot = _one_of("点點店典电。｡·・•‧∙⋅◦۔丶奌，、")
     opening, closing = _one_of("([{（【<"), _one_of(")]}）】>")
     emoji = r"(?:\xf0\x9f[\x8c-\xab][\x80-\xbf]|\xe2[\x98-\x9e][\x80-\xbf])(?:\xef\xb8\x8f)?"
     part = _one_of("氵扌钅亻讠訁纟糹忄犭礻衤艹辶丬⺡⺘囗")
@@ -189,12 +221,16 @@ def _patterns() -> list[tuple[int, str]]:
     flags = r"\xf0\x9f\x87[\xa6-\xbf]"
     kana = r"\xe3(?:[\x81-\x83][\x80-\xbf]|\x84[\x85-\xaf]|\x86[\xa0-\xbf]|\x87[\xb0-\xbf])"
     gap = _NOT_RUN + "{1,9}"
+    searches, spoken = _one_of("搜馊艘叟嗖"), _one_of("零〇一二三四五六七八九")
+    messengers = "[vV]|[wW]ei ?xin|[tT][gG]|[tT]elegram|[wW]hats[aA]pp"
+    apart_id = r"[^0-9A-Za-z\n]{0,9}[0-9a-zA-Z:]"
     return [
         (CODE, _mixed_runs()),
         (CODE, f"{currency}[^$\\n]{{6,90}}(?:{currency}|[%!])|{currency} ?{_RUN}{{8,16}} ?[:/]"),
         (CODE, "#[^#:/ \\n]{1,36}(?::|\\xef\\xbc\\x9a) ?/"),
-        (CODE, f"{_one_of('搜')}.{{0,24}}[0-9](?:[ -]?[0-9]){{5}}"),
-        (CODE, "(?:^|[^0-9A-Za-z.])[67][0-9]{7}(?:$|[^0-9A-Za-z])"),
+        (CODE, f"{searches}.{{0,30}}(?:[0-9](?:[^0-9A-Za-z]{{0,4}}[0-9]){{5}}|(?:{spoken}){{6}})"),
+        (CODE, f"{_hex('口令'.encode())}[^0-9A-Za-z]{{0,4}}{_RUN}{{10}}"),
+        (CODE, "(?:^|[^0-9A-Za-z.])[67](?:[ .-]?[0-9]){7}(?:$|[^0-9A-Za-z])"),
         (CODE, f"(?:{_RUN}[^0-9A-Za-z.,]{{1,4}}){{7}}{_RUN}"),
         (CODE, f"[a-zA-Z]:/[0-9]{{1,2}}#|[Cc]opy th|{emoji} ?{_RUN}{{8,16}} ?{emoji}"),
         *((CODE, _spoken(word, wide=True)) for word in _CARRYING_WIDE),
@@ -204,6 +240,9 @@ def _patterns() -> list[tuple[int, str]]:
         (LINK, rf"(?:^|[^0-9A-Za-z])(?:[0-9A-Za-z-]{{1,20}}\.)?(?:{hosts})(?:[^A-Za-z0-9-]|$)"),
         (LINK, f"{_RUN} ?(?:{dot}|dot| dot |{opening} ?(?:\\.|dot|{dot}) ?{closing}) ?[a-z]"),
         (LINK, f"[hH]{gap}[tT]{gap}[tT]|{_RUN} ?\\.\\s(?:[ct]|[a-z]{{1,9}} ?\\.)|{_RUN} \\. ?[a-z]|\\.[cC]{gap}[no]"),
+        (LINK, f"(?:^|[^0-9A-Za-z])(?:{apart}){_NOT_RUN}{{1,7}}[0-9A-Za-z]"),
+        (LINK, f"[0-9A-Za-z]/(?:{backwards})(?:[^0-9A-Za-z]|$)"),
+        (LINK, r"[0-9a-zA-Z] ?[a-z]{0,9}\.c[^\x00-\x7f]{3,8}o|%[Ee]3%80%82"),
         (LINK, r"\.[^\x00-\x7f]{2,8}[cC]|[a-z]\\[a-z0-9]|" + _hex("斜杠".encode())),
         (LINK, r"[a-z0-9][^\x00-\x7f]{2,8}[a-z0-9]{1,6}\.[a-z]{2}"),
         *((INDUCEMENT, _any(_PRESSING[place : place + 12])) for place in range(0, len(_PRESSING), 12)),
@@ -211,7 +250,9 @@ def _patterns() -> list[tuple[int, str]]:
         *((CONTACT, _any(_CONTACTING[place : place + 12])) for place in range(0, len(_CONTACTING), 12)),
         (CONTACT, _one_of("加➕+＋家佳") + ".{0,9}(?:[vVwWqQ]|" + _one_of("➕❤薇微威维卫围胃徽葳溦巍") + ")"),
         (CONTACT, f"(?:[vVwWxXqQ]|{_one_of('微薇威')}){_NOT_RUN}{{0,4}}{_hex('我'.encode())}"),
-        (CONTACT, "(?:[wWvV][xX]|[qQ][qQ])[^0-9A-Za-z\\n]{0,6}[0-9a-zA-Z:]"),
+        (CONTACT, f"(?:[wWvV][^0-9A-Za-z\\n]{{0,7}}[xX]|[qQ][qQ]|(?:^|[^0-9A-Za-z])(?:{messengers})){apart_id}"),
+        (CONTACT, f"(?:{_one_of('薇威微扣')}){_NOT_RUN}{{1,9}}[0-9a-zA-Z]|[dD][dDmM]{_hex('我'.encode())}"),
+        (INDUCEMENT, f"{_hex('集'.encode())}[0-9]"),
         (ODD, unseen),
         (ODD, f"(?:{_RUN}|{_HANZI}){joining}|\\xef\\xb8[\\x80-\\x8f]{_RUN}{{2}}"),
         (ODD, f"{wide}(?:{wide}|{_one_of('．／')}|.{{0,4}}{_RUN})|{_RUN}{wide}"),
