@@ -6,13 +6,19 @@ The patterns are broad on purpose: missing one here is missing it for good, a ne
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
+from importlib.metadata import version as installed
+from importlib.resources import files
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from fissile.domain.gate.facts.alphabet import heard_as, pairs, sound, traditional
-from fissile.domain.gate.facts.tables import table
+from fissile.domain.gate.facts.tables import table, version
 
 CODE, LINK, INDUCEMENT, CONTACT, ODD = 1, 2, 4, 8, 16
 EVERYTHING = CODE | LINK | INDUCEMENT | CONTACT
@@ -228,7 +234,7 @@ def _patterns() -> list[tuple[int, str]]:
         (CODE, _mixed_runs()),
         (CODE, f"{currency}[^$\\n]{{6,90}}(?:{currency}|[%!])|{currency} ?{_RUN}{{8,16}} ?[:/]"),
         (CODE, "#[^#:/ \\n]{1,36}(?::|\\xef\\xbc\\x9a) ?/"),
-        (CODE, f"{searches}.{{0,30}}(?:[0-9](?:[^0-9A-Za-z]{{0,4}}[0-9]){{5}}|(?:{spoken}){{6}})"),
+        (CODE, f"{searches}.{{0,24}}(?:[0-9]|{spoken})"),
         (CODE, f"{_hex('口令'.encode())}[^0-9A-Za-z]{{0,4}}{_RUN}{{10}}"),
         (CODE, "(?:^|[^0-9A-Za-z.])[67](?:[ .-]?[0-9]){7}(?:$|[^0-9A-Za-z])"),
         (CODE, f"(?:{_RUN}[^0-9A-Za-z.,]{{1,4}}){{7}}{_RUN}"),
@@ -270,15 +276,28 @@ def _split_parts() -> list[bytes]:
 
 
 class Stir:
-    """One compiled scan. Making it takes a moment and some memory, so ``stirred`` makes it at first need."""
+    """
+    One compiled scan. Making it takes a moment and some memory, so ``stirred`` makes it at first need.
 
-    def __init__(self) -> None:
+    :param kept: a file that keeps what was compiled; written if it is not there or of another make
+    """
+
+    def __init__(self, kept: Path | None = None) -> None:
         import hyperscan  # here, so that a process which asks nothing of the Gate does not carry it
+
+        self._bits: list[int] = []
+        self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+        if kept is None or not self._load(kept):
+            self._compile()
+            if kept is not None:
+                self._keep(kept)
+
+    def _compile(self) -> None:
+        import hyperscan
 
         rows = _patterns()
         self._bits = [bit for bit, _ in rows]
         flags = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_DOTALL
-        self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
         self._database.compile(
             expressions=[pattern.encode("ascii") for _, pattern in rows],
             ids=list(range(len(rows))),
@@ -286,12 +305,44 @@ class Stir:
             flags=[flags] * len(rows),
         )
 
+    def _load(self, kept: Path) -> bool:
+        """Take what the file keeps, if it is whole and was made for this processor; otherwise it is made anew."""
+        import hyperscan
+
+        try:
+            head, _, packed = kept.read_bytes().partition(b"\n")
+            digest, *bits = head.split(b" ")
+            if digest != hashlib.sha256(packed).hexdigest().encode():
+                return False
+            self._database = hyperscan.loadb(packed, mode=hyperscan.HS_MODE_BLOCK)
+            self._database.scratch = hyperscan.Scratch(self._database)
+            self._bits = [int(bit) for bit in bits]
+        except (OSError, ValueError, hyperscan.HyperscanError):
+            return False
+        return True
+
+    def _keep(self, kept: Path) -> None:
+        """Write the file beside its place and move it there: whoever reads meanwhile sees a whole one."""
+        import hyperscan
+
+        packed = hyperscan.dumpb(self._database)
+        head = b" ".join([hashlib.sha256(packed).hexdigest().encode(), *(b"%d" % bit for bit in self._bits)])
+        with suppress(OSError):  # a folder that cannot be written costs the time of making it again, nothing else
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            with NamedTemporaryFile(dir=kept.parent, delete=False) as file:
+                file.write(head + b"\n" + packed)
+            Path(file.name).replace(kept)
+
     def scan(self, text: str) -> int:
         """Return the bits of what stirs."""
         try:
             data = text.encode("utf-8")
         except UnicodeEncodeError:  # lone surrogates: they stand for nothing, and the scanner needs bytes
             data = text.encode("utf-8", "replace")
+        return self.scan_bytes(data)
+
+    def scan_bytes(self, data: bytes) -> int:
+        """Return the bits of what stirs in UTF-8."""
         hits: list[int] = []
         self._database.scan(data, match_event_handler=_hear, context=hits)
         bits = 0
@@ -304,9 +355,23 @@ def _hear(place: int, start: int, end: int, flags: int, hits: Any) -> None:
     hits.append(place)
 
 
+_FOLDER: list[Path] = []
+
+
+def keep_in(folder: Path) -> None:
+    """Keep the compiled scan in a folder from now on: edges say which one, before the first text is read."""
+    _FOLDER[:] = [folder]
+
+
 @cache
 def _stir() -> Stir:
-    return Stir()
+    return Stir(_FOLDER[0] / f"stir-{_make()}" if _FOLDER else None)
+
+
+def _make() -> str:
+    """Return what a compiled scan depends on, as a name: its tables, its code, the compiler."""
+    code = b"".join((files("fissile.domain.gate.facts") / name).read_bytes() for name in ("stir.py", "alphabet.py"))
+    return hashlib.sha256(f"{version()} {installed('hyperscan')} ".encode() + code).hexdigest()[:16]
 
 
 def stirred(text: str) -> int:
