@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -154,7 +155,9 @@ class _Judging:
     async def _judge_of(self, chosen: bytes) -> Judge:
         """Return the judge that the query names; compiling a rulebook takes a moment, and is done once."""
         label, surface = _choice(chosen)
-        judge = await asyncio.get_running_loop().run_in_executor(self._thread, _made, label, surface)
+        judge = await asyncio.get_running_loop().run_in_executor(
+            self._thread, _made, label, surface, self._house.settings.home / "cache"
+        )
         if len(self._judges) >= _CHOICES_MAX:
             self._judges.clear()
         self._judges[chosen] = judge
@@ -165,9 +168,10 @@ class _Judging:
             return await key_actor(connection, key_text=key_text, at=datetime.now(UTC))
 
 
-def _made(label: str, surface: str) -> Judge:
-    from fissile.domain.gate.facts import read  # here: a server that is never asked does not carry the reader
+def _made(label: str, surface: str, cache: Path) -> Judge:
+    from fissile.domain.gate.facts import keep_in, read  # here: a server that is never asked does not carry the reader
 
+    keep_in(cache)
     return Judge(rulebook=shelf.shipped(label), surface=surface, read=read)
 
 

@@ -78,6 +78,13 @@ def accounts(seconds: float) -> None:
     _print("accounts", seconds=seconds)
 
 
+@bench.command()
+@_SECONDS
+def gate(seconds: float) -> None:
+    """Texts judged a second, ordinary and disguised, and verdicts over HTTP, beside bare Hyperscan."""
+    _print("gate", seconds=seconds)
+
+
 def _print(name: str, **arguments: Any) -> None:
     # Imported when it is called: the others' parts are not needed.
     measure = importlib.import_module(f"fissile.bench.{name}").measure

@@ -17,6 +17,7 @@ from fissile.domain.gate.rulebooks import shelf
 from fissile.domain.gate.rulebooks.mistakes import RulebookMistakesError
 from fissile.domain.gate.rulebooks.model import SURFACES, Rule, Rulebook
 from fissile.domain.gate.verdicts import DEFAULT_SURFACE
+from fissile.infra.settings import from_environment
 
 LINE_MAX = 64 * 2**20
 """A line has at most so many bytes: what is judged at once has to fit into memory."""
@@ -68,9 +69,11 @@ def check(wanted: str, as_of: date | None, in_force: date | None, surface: str, 
     surface, form, sender, community, thread, posted_at, facts. A bad line becomes an error object on its place; then
     the exit status is 1. A verdict never changes it.
     """
+    from fissile.domain.gate.facts import keep_in, read
+
+    keep_in(from_environment().home / "cache")
     rulebook = find_rulebook(wanted, as_of=as_of, in_force=in_force)
     click.echo(f"{rulebook.label}: {_dates(rulebook)}", err=True)
-    from fissile.domain.gate.facts import read
 
     judging = Judging(rulebook=rulebook, surface=surface, read=read)
     output = sys.stdout.buffer

@@ -228,4 +228,6 @@ def read(text: str, *, where: str = "text") -> Facts:
     return _reader().read(text, where=where)
 
 
-__all__ = ["READER", "Reader", "read"]
+keep_in = stir.keep_in
+
+__all__ = ["READER", "Reader", "keep_in", "read"]

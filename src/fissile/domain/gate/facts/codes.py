@@ -36,6 +36,10 @@ _ALIPAY_SHORT = re.compile(
     r"(?<![0-9A-Za-z])[A-Za-z]:/\d{1,2}#\s?[A-Za-z]:/\s?[A-Za-z]\s[A-Z]{2}\d{3,4}\s\$\d{3}\$?(?!\d)"
 )
 _NUMBER = re.compile(r"(?<![0-9A-Za-z.])\d(?:[ ·-]?\d){5,8}(?! ?[0-9A-Za-z]|\.\d)")
+_STREWN_NUMBER = re.compile(r"(?<![0-9A-Za-z.])\d(?:[^0-9A-Za-z\s\u4e00-\u9fff]{1,2}\d){5,8}(?![0-9A-Za-z])")
+_SPOKEN_NUMBER = re.compile("[零〇一二三四五六七八九]{6,9}")
+_SPOKEN = str.maketrans("零〇一二三四五六七八九", "00123456789")
+_SEARCH_BY_SOUND = re.compile("[馊艘叟嗖][^0-9零〇一二三四五六七八九]{0,4}$")
 _REWARD = re.compile("领|红包|券|首页|福利|现金|打开|复制")
 _HELP_CODE = re.compile(r"(?<![0-9A-Za-z.])[67](?:[ ·-]?\d){7}(?! ?[0-9A-Za-z]|\.\d)")
 _ROOM = re.compile(r"#\s?([0-9A-Za-z]{5,12})\s?#")
@@ -130,7 +134,8 @@ def context(reading: Reading, cues: list[Cue], links: list[Address]) -> Context:
     anatomy = _anatomy()
     groups = {cue.group for cue in cues}
     apps = [cue for cue in cues if cue.group == "app"]
-    strength = 2 * bool(groups & {"copy", "press", "english"}) + 2 * ("passphrase" in groups)
+    strength = 2 * bool(groups & {"copy", "press", "english"})
+    strength += 2 * ("passphrase" in groups or any(app.word.endswith("口令") for app in apps))
     strength += bool(groups & {"open"}) + bool(groups & {"tap", "search"}) + bool(groups & {"message"}) + bool(apps)
     strength += any(link.cls in {"short_link", "app_jump"} for link in links)
     strength += any(not cue.is_plain and cue.group in {"copy", "open", "app", "passphrase"} for cue in cues)
@@ -205,7 +210,8 @@ def _mini_programs(clean: str, shapes: Shapes) -> Iterator[Passphrase]:
     for match in _MINI_PROGRAM.finditer(clean):
         if match[1].isascii() and match[1].lower() not in {"app", "mp"}:
             continue
-        platform = shapes.names.get(match[2], "wechat_miniprogram" if match[1] == "小程序" else "unknown")
+        kind = "".join(filter(is_hanzi, match[1]))
+        platform = shapes.names.get(match[2], "wechat_miniprogram" if kind == "小程序" else "unknown")
         yield Passphrase("passphrase", platform, match[3], *match.span(3), delimiter="/")
 
 
@@ -217,6 +223,8 @@ def _kind_of_sign(sign: str) -> str:
     if sign.isspace():
         return "blank"
     category = unicodedata.category(sign)
+    if sign in "`^":  # Markdown's sign for code, and powers
+        return "sign"
     if category == "Sc":
         return "currency"
     if category in {"So", "Sk"}:
@@ -239,6 +247,8 @@ def _delimiters(clean: str, start: int, end: int) -> tuple[int, str]:
     before = clean[before_at] if before_at >= 0 else ""
     after = clean[after_at : after_at + 1]
     kinds = _kind_of_sign(before), _kind_of_sign(after)
+    if before == after == "$" and (start - before_at > 1) != (after_at > end):
+        return 0, ""  # “$HOME and $PATH”: the second one opens
     if kinds == ("currency", "currency") or (kinds[0] == "currency" and after in {"%", "!"}):
         return (3 if before == after == "$" else 4), before
     if "currency" in kinds and after in {"/", ":"}:
@@ -253,7 +263,7 @@ def _delimiters(clean: str, start: int, end: int) -> tuple[int, str]:
         if before in _anatomy()["hanzi"] and after in _anatomy()["hanzi"]:
             return 2, before
         return 0, ""
-    if before and before == after and kinds[0] == "sign" and before not in ",，.。、;；_-":
+    if before and before == after and kinds[0] == "sign" and before not in ",，.。、;；_-`":
         return 2, before
     if clean.startswith(("://", ":/", "//"), after_at):
         return 2, before
@@ -274,7 +284,9 @@ def _is_tag_beside(clean: str, start: int, end: int) -> bool:
 def _points(clean: str, run: str, start: int, end: int, context: Context) -> tuple[int, str]:
     """Return how many points a run has for being a code, and its delimiter."""
     weight, delimiter = _delimiters(clean, start, end)
-    if weight < 3 and any(cue.group == "passphrase" and 0 <= start - cue.end <= 3 for cue in context.cues):
+    if weight < 3 and any(
+        (cue.group == "passphrase" or cue.word.endswith("口令")) and 0 <= start - cue.end <= 3 for cue in context.cues
+    ):
         weight = 3
     drawn = looks_drawn(run)
     if weight == 0 and context.strength < 5 and is_of_words(run):
@@ -284,7 +296,8 @@ def _points(clean: str, run: str, start: int, end: int, context: Context) -> tup
     points += 1 if len(run) == 11 else 0 if 10 <= len(run) <= 16 else -2
     if weight and _is_tag_beside(clean, start, end):
         points += 2
-    if weight <= 1 and context.strength < 3:
+    leads = context.app and len(run) == 11 and drawn == 3 and not clean[:start].rpartition("\n")[2].strip()
+    if weight <= 1 and context.strength < (2 if leads else 3):
         points += 2 if drawn == 3 and _is_alone(clean, run) else -4
     if weight == 2 and context.strength == 0:
         points -= 2
@@ -342,7 +355,11 @@ def _platform(context: Context, shapes: Shapes, length: int, delimiter: str) -> 
     if by_shape:
         return by_shape
     by_link = [link.platform for link in context.links if link.platform and link.cls == "short_link"]
-    return by_link[0] if by_link else "unknown"
+    if by_link:
+        return by_link[0]
+    kind = _kind_of_sign(delimiter[:1])
+    kind = "bracket" if delimiter and delimiter in _anatomy()["mates"] else kind
+    return shapes.platform(length, kind) or "unknown"
 
 
 def _separated(reading: Reading, context: Context, shapes: Shapes) -> Iterator[Passphrase]:
@@ -355,6 +372,8 @@ def _separated(reading: Reading, context: Context, shapes: Shapes) -> Iterator[P
             continue
         drawn = looks_drawn(run)
         is_right = len(run) in {10, 11, 12, 14, 16} and drawn >= 1
+        if delimiter == "$" and context.strength < 2:
+            continue
         if (drawn == 3 and len(run) >= 10 and _is_even(inner)) or (is_right and context.strength >= 2):
             place = first + next(at for at, sign in enumerate(inner) if sign.isascii() and sign.isalnum())
             end = last - next(at for at, sign in enumerate(reversed(inner)) if sign.isascii() and sign.isalnum())
@@ -445,12 +464,15 @@ def looks_like_word(piece: str) -> bool:
 def _numbers(reading: Reading, context: Context) -> Iterator[Passphrase]:
     """Numbers to search for in an app, help codes, numbers in the way of the official example: #482013# copy, open."""
     clean, groups = reading.clean, context.groups
-    if "search" in groups and context.app and not context.is_report and _REWARD.search(reading.simple):
-        for match in _NUMBER.finditer(clean):
-            near = (cue.group for cue in context.cues if 0 <= match.start() - cue.end <= 8)
-            if not {"search", "passphrase"}.isdisjoint(near):
-                yield Passphrase("passphrase", context.app, _digits(match.group()), *match.span())
-    if _anatomy()["help"].search(clean) and not context.is_report:
+    searches = "search" in groups or _SEARCH_BY_SOUND.search(clean, 0, _first_digit(clean)) is not None
+    if searches and context.app and not context.is_report and _REWARD.search(reading.simple):
+        for pattern in (_NUMBER, _STREWN_NUMBER, _SPOKEN_NUMBER):
+            for match in pattern.finditer(clean):
+                near = {cue.group for cue in context.cues if 0 <= match.start() - cue.end <= 8}
+                if near & {"search", "passphrase"} or _SEARCH_BY_SOUND.search(clean, 0, match.start()):
+                    number = _digits(match.group().translate(_SPOKEN))
+                    yield Passphrase("passphrase", context.app, number, *match.span(), is_split=pattern != _NUMBER)
+    if _anatomy()["help"].search(reading.simple) and not context.is_report:
         for match in _HELP_CODE.finditer(clean):
             if _is_help_number(clean, match.start(), match.end(), context):
                 yield Passphrase("passphrase", context.app or "pdd", _digits(match.group()), *match.span())
@@ -459,15 +481,20 @@ def _numbers(reading: Reading, context: Context) -> Iterator[Passphrase]:
             yield Passphrase("passphrase", context.app or "unknown", match[1], *match.span(1), delimiter="#")
 
 
+def _first_digit(clean: str) -> int:
+    return next((place for place, sign in enumerate(clean) if sign.isdigit() or sign in "零〇一二三四五六七八九"), 0)
+
+
 def _digits(row: str) -> str:
     return "".join(filter(str.isdigit, row))
 
 
 def _is_help_number(clean: str, start: int, end: int, context: Context) -> bool:
-    near = clean[max(0, start - 16) : start] + " " + clean[end : end + 12]
+    near = clean[max(0, start - 18) : start] + " " + clean[end : end + 12]
     if re.search("电话|手机|座机|号码牌|订单|单号|热线|拨打|打给|致电|账号|群号|QQ|学号|工号|元|价格|身份", near):
         return False
-    return _anatomy()["help"].search(near) is not None or context.app == "pdd"
+    words = "".join(filter(str.isalnum, near))
+    return _anatomy()["help"].search(words) is not None or context.app == "pdd"
 
 
 def _sentences(reading: Reading, context: Context) -> list[Passphrase]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cache
 
@@ -23,8 +24,10 @@ class Hint:
 
 
 @cache
-def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    return tuple((row["technique"], re.compile(row["pattern"])) for row in table("contacts")["hint"])
+def _patterns() -> tuple[tuple[str, bool, re.Pattern[str]], ...]:
+    return tuple(
+        (row["technique"], row.get("on") == "clean", re.compile(row["pattern"])) for row in table("contacts")["hint"]
+    )
 
 
 @cache
@@ -33,15 +36,25 @@ def _denials() -> tuple[re.Pattern[str], int, re.Pattern[str]]:
     return re.compile(row["before"]), row["reach"], re.compile(row["told"])
 
 
+_GLUED = re.compile(r"(?:qq|wx|vx|tg)[a-z][0-9a-z]*", re.IGNORECASE)
+"""One run of letters that only begins like the name of a messenger: a password, the number of an account."""
+
+
 def find(reading: Reading) -> list[Hint]:
     """Return the hints of a text in order; of overlapping ones the first."""
     simple, at = _with_plus(reading)
     found: list[Hint] = []
-    for technique, pattern in _patterns():
-        for match in pattern.finditer(simple):
+    for technique, is_on_clean, pattern in _patterns():
+        for match in pattern.finditer(reading.clean if is_on_clean else simple):
             first, last = match.span()
-            start, end = at[first], at[last - 1] + 1
-            if re.search(r"[。！？!?；\n]", reading.clean[start:end]) and last - first > 3:
+            if is_on_clean:
+                start, end = first, last
+                first, last = bisect_left(at, start), bisect_left(at, end)
+            else:
+                start, end = at[first], at[last - 1] + 1
+            if first < last and re.search(r"[。！？!?；\n]", reading.clean[start:end]) and last - first > 3:
+                continue
+            if _GLUED.fullmatch(reading.clean, start, end):
                 continue
             if is_denied(reading, simple, at, first, last, _denials()):
                 continue
@@ -51,16 +64,27 @@ def find(reading: Reading) -> list[Hint]:
 
 
 def _with_plus(reading: Reading) -> tuple[str, list[int]]:
-    """Return ``simple`` with a plus sign that stands for 加 (add) read as it."""
+    """Return ``simple`` with the signs that stand for a hanzi read as it."""
     clean = reading.clean
-    if not any(sign in clean for sign in "+➕＋"):
+    if _SPOKEN.keys().isdisjoint(clean):
         return reading.simple, reading.at
-    kept = [
-        (place, "加" if sign in "+➕＋" else simple)
-        for place, sign in enumerate(clean)
-        if sign in "+➕＋" or (simple := SIMPLE[ord(sign)])
-    ]
+    kept: list[tuple[int, str]] = []
+    for place, sign in enumerate(clean):
+        simple = _SPOKEN.get(sign) or SIMPLE[ord(sign)]
+        # A heart is the letter only behind the first half of the name, and where the other half does not follow.
+        if simple == "信" and kept and kept[-1] == (place - 1, "♥"):
+            kept[-1] = (place, simple)
+        elif simple == "♥":
+            if kept and kept[-1][1] in "薇微威徽维围葳vw":
+                kept.append((place, simple))
+        elif simple:
+            kept.append((place, simple))
+    kept = [(place, "信" if sign == "♥" else sign) for place, sign in kept]
     return "".join(sign for _, sign in kept), [place for place, _ in kept]
+
+
+# A plus sign stands for 加 (add), a heart for 信 (letter), which sounds like 心 (heart).
+_SPOKEN = {**dict.fromkeys("+➕＋", "加"), **dict.fromkeys("❤♥💓💗💕", "♥")}
 
 
 def _technique(technique: str, written: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cache
 
@@ -46,7 +47,7 @@ def _denials() -> tuple[re.Pattern[str], int, re.Pattern[str]]:
 def find(reading: Reading) -> list[Wording]:
     """Return the first wording of each category and every further one that does not overlap it, in order."""
     found = _in(reading, reading.simple, reading.at)
-    if not found and len(reading.simple) <= _LONGEST_HEARD:
+    if not found and len(reading.simple) <= _LONGEST_HEARD and not _denials()[2].search(reading.simple):
         heard, at = _as_heard(reading)
         if heard != reading.simple:
             found = [wording for wording in _in(reading, heard, at) if wording.end - wording.start >= 4]
@@ -57,15 +58,24 @@ def _in(reading: Reading, simple: str, at: list[int]) -> list[Wording]:
     found: list[Wording] = []
     signs = set(simple)
     for category, needs, pattern in _patterns():
-        for match in () if needs.isdisjoint(signs) else pattern.finditer(simple):
+        place = len(simple) if needs.isdisjoint(signs) else 0
+        while place < len(simple) and (match := pattern.search(simple, place)):
             first, last = match.span()
             start, end = at[first], at[last - 1] + 1
-            if not _crosses_sentences(reading.clean[start:end], last - first) and not is_denied(
-                reading, simple, at, first, last, _denials()
-            ):
+            if _crosses_sentences(reading.clean[start:end], last - first):
+                # It may stand in the second sentence alone.
+                place = max(first + 1, bisect_left(at, _after_sentence(reading.clean, start)))
+                continue
+            place = last
+            if not is_denied(reading, simple, at, first, last, _denials()):
                 found.append(Wording(category, start, end))
     found.sort(key=lambda wording: (wording.start, -wording.end))
     return found
+
+
+def _after_sentence(clean: str, start: int) -> int:
+    match = _SENTENCE_END.search(clean, start)
+    return match.end() if match else start
 
 
 def _crosses_sentences(written: str, length: int) -> bool:

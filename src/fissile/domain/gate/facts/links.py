@@ -38,7 +38,9 @@ _APP_SCHEME = re.compile(
     r"(?<![A-Za-z0-9.])([a-z][a-z0-9.+-]{2,24})://([^\s，。！？；（）()<>\"'【】]*)", re.IGNORECASE
 )
 _TAIL = ".,;:!?*~-"
-_PERCENT = re.compile(r"%([2-7][0-9A-Fa-f])")
+_PERCENT = re.compile(
+    r"%[2-7][0-9A-Fa-f]|%[Cc][2-9A-Fa-f]%[89ABab][0-9A-Fa-f]|%[Ee][0-9A-Fa-f](?:%[89ABab][0-9A-Fa-f]){2}"
+)
 _DOTS = {
     "点": ".",
     "點": ".",
@@ -47,6 +49,14 @@ _DOTS = {
     "·": ".",
     "・": ".",
     "•": ".",
+    "‧": ".",
+    "∙": ".",
+    "⋅": ".",
+    "◦": ".",
+    "۔": ".",
+    "店": ".",
+    "典": ".",
+    "电": ".",
     "丶": ".",
     "奌": ".",
     "，": ".",
@@ -57,7 +67,7 @@ _DOT_WORDS = re.compile(
     r"[(\[{（【<]\s?(?:\.|dot|点|。)\s?[)\]}）】>]|(?<=[\sa-z0-9])dot(?=[\sa-z0-9])|斜杠|冒号|小数点", re.IGNORECASE
 )
 _WORD_SIGNS = {"斜杠": "/", "冒号": ":"}
-_SCHEME_BEFORE = re.compile(r"h(?:tt|xx)ps?:/{0,2}$", re.IGNORECASE)
+_SCHEME_BEFORE = re.compile(r"h[^0-9a-z\s]{0,3}(?:tt|xx)ps?:/{0,2}$|(?<![a-z])ttps?:/{0,2}$", re.IGNORECASE)
 _JOINTS = "/.?=&@#"
 _PATH = re.compile(r"[/?#][0-9A-Za-z._~/?#@&=%+!:*;-]*")
 
@@ -93,7 +103,8 @@ class _Stream:
     def span(self, first: int, last: int) -> tuple[int, int]:
         if self.firsts is None or self.lasts is None:
             return first, last
-        return self.firsts[first], self.lasts[last - 1]
+        start, end = self.firsts[first], self.lasts[last - 1]
+        return (start, end) if start < end else (self.firsts[last - 1], self.lasts[first])
 
     def has_gap_before(self, place: int) -> bool:
         if place == 0:
@@ -110,6 +121,10 @@ class Hosts:
     rows: dict[str, Row]
     schemes: dict[str, Row]
     quiet: frozenset[str]
+    spaced: re.Pattern[str]
+    """Known hosts whose labels are held apart by something else than dots, with a path behind."""
+    backwards: re.Pattern[str]
+    """Known hosts written from their end."""
 
     def row(self, host: str) -> Row | None:
         """Return the row of the longest known end of a host, cut at a dot."""
@@ -117,7 +132,7 @@ class Hosts:
         for place in range(len(labels) - 1):
             row = self.rows.get(".".join(labels[place:]))
             if row is not None:
-                return None if row["class"] == "shop" and self.quiet.intersection(labels) else row
+                return None if row["class"] in _QUIETABLE and self.quiet.intersection(labels) else row
         return None
 
 
@@ -125,7 +140,26 @@ def hosts(platforms: Table) -> Hosts:
     """Index the links of a platforms' table."""
     rows = {host: _compiled(row) for row in platforms["link"] for host in row["hosts"]}
     schemes = {scheme: row for row in platforms["scheme"] for scheme in row["schemes"]}
-    return Hosts(rows, schemes, frozenset(platforms["quiet"]["labels"]))
+    return Hosts(rows, schemes, frozenset(platforms["quiet"]["labels"]), _spaced(rows), _written_backwards(rows))
+
+
+_QUIETABLE = frozenset({"shop", "app_jump"})
+_BETWEEN_LABELS = r"(?:[^0-9A-Za-z\u4e00-\u9fff\n/]{1,3}|\s?[点點店典电丶奌]\s?)"
+_BETWEEN_PATH = r"(?:[^0-9A-Za-z\u4e00-\u9fff\n]{1,3}|\s?斜[杠线]\s?)"
+
+
+def _spaced(rows: dict[str, Row]) -> re.Pattern[str]:
+    hosts = sorted((host for host, row in rows.items() if row["class"] != "netdisk"), key=len, reverse=True)
+    written = "|".join(_BETWEEN_LABELS.join(map(re.escape, host.split("."))) for host in hosts)
+    return re.compile(
+        rf"(?<![0-9A-Za-z.-])(?P<host>{written})(?P<slash>{_BETWEEN_PATH})(?P<path>(?=[^\s]*[0-9A-Z])[0-9A-Za-z._~/?#@&=%-]{{5,}})",
+        re.IGNORECASE,
+    )
+
+
+def _written_backwards(rows: dict[str, Row]) -> re.Pattern[str]:
+    ends = sorted({re.escape(host[::-1]) for host, row in rows.items() if row["class"] in {"short_link", "shop"}})
+    return re.compile(rf"[0-9A-Za-z]/(?:{'|'.join(ends)})(?![0-9A-Za-z-])", re.IGNORECASE)
 
 
 def _compiled(row: Row) -> Row:
@@ -156,16 +190,19 @@ def find(reading: Reading, known: Hosts, *, is_called: bool) -> list[Address]:
         found = _joined(found, _in_stream(_decoded(clean), known, is_called, "percent-encoding"))
     if is_written_out(reading):
         found = _joined(found, _in_tight(_tight(clean), known, is_called))
+        found = _joined(found, _in_spaced(clean, known, is_called))
+    if known.backwards.search(clean):
+        found = _joined(found, _in_stream(_backwards(clean), known, is_called, "reversed"))
     found += _in_own_script(clean, known, is_called, found)
     found += _of_apps(clean, known)
     return sorted(found, key=lambda link: link.start)
 
 
 _WRITTEN_OUT = re.compile(
-    r"[0-9a-z]\s{0,3}(?:[点點。｡·・•丶奌，、]|[(\[{（【<]\s?(?:\.|dot|点|。)|\sdot\s|\sdot|dot\s|小数点)\s{0,3}[\W_]{0,3}[a-z]"
+    r"[0-9a-z]\s{0,3}(?:[点點店典电。｡·・•‧∙⋅◦۔丶奌，、]|[(\[{（【<]\s?(?:\.|dot|点|。)|\sdot\s|\sdot|dot\s|小数点)\s{0,3}[\W_]{0,3}[a-z]"
     r"|[0-9a-z][\s\W_]{1,3}\.[\s\W_]{0,3}[a-z]|[0-9a-z]\.[\s\W_]{1,3}[a-z]|:\s{0,2}\\|[a-z]\\[0-9a-z]"
     r"|t[^0-9a-z]{1,3}t[^0-9a-z]{1,3}p|\.[^0-9a-z\s]{1,2}c|\.\s?c[\s\W]{1,3}[no]|[a-z0-9][^\x00-\x7f]{1,2}[a-z0-9]{1,3}\.[a-z]{2}"
-    r"|斜杠",
+    r"|斜杠|[0-9a-z]\s[a-z]{1,9}\.(?:c|t)|[a-z](?:[^0-9a-z.\n][^0-9a-z\n]{0,2}|\.[^0-9a-z\n]{1,2})(?:cn|com|tv|co)(?:[^0-9a-z]|$)|\.c[^0-9a-z\s]{1,2}o|h[^0-9a-z]{1,3}t?tps?:|(?:^|[^h])ttps?:",
     re.IGNORECASE,
 )
 
@@ -293,13 +330,36 @@ def _unwrapped(wrapped: str) -> str | None:
     return match[1] if match else None
 
 
+def _in_spaced(clean: str, known: Hosts, is_called: bool) -> Iterator[Address]:
+    """Known hosts with anything but dots between their labels: m-tb-cn/…, m tb cn/…"""
+    for match in known.spaced.finditer(clean):
+        host = ".".join(re.findall(r"[0-9a-z-]*[0-9a-z]", match["host"].lower()))
+        if host not in known.rows:
+            host = ".".join(re.findall(r"[0-9a-z]+", match["host"].lower()))
+        if host not in known.rows or match["host"].lower() == host:
+            continue
+        front, path = match.span("host"), match.start("path")
+        text = f"{host}/{match['path']}"
+        firsts = [*[front[0]] * len(host), front[1], *range(path, match.end())]
+        lasts = [*[front[1]] * len(host), path, *range(path + 1, match.end() + 1)]
+        stream = _Stream(text, firsts, lasts)
+        yield _address(stream, host, 0, len(host), len(text), known.rows[host], is_called, "link-written-out")
+
+
+def _backwards(clean: str) -> _Stream:
+    """Read the whole from its end; its places run backwards, too."""
+    last = len(clean)
+    return _Stream(clean[::-1], [last - 1 - place for place in range(last)], [last - place for place in range(last)])
+
+
 def _decoded(clean: str) -> _Stream:
-    """Read percent-encoded ASCII as what it stands for."""
+    """Read percent-encoded signs as what they stand for; full stops of other scripts are dots here."""
     parts: list[str] = []
     firsts: list[int] = []
     at = 0
     for match in _PERCENT.finditer(clean):
-        parts += [clean[at : match.start()], chr(int(match[1], 16))]
+        sign = bytes.fromhex(match.group().replace("%", "")).decode("utf-8", "replace")
+        parts += [clean[at : match.start()], "." if sign in "。．｡" else sign]
         firsts += [*range(at, match.start()), match.start()]
         at = match.end()
     parts.append(clean[at:])
@@ -380,7 +440,7 @@ def _cut_host(stream: _Stream, first: int, last: int, known: Hosts) -> tuple[int
             row = known.rows.get(text[place : end - first])
             if row is not None:
                 begin = _with_subdomains(text, place, gaps)
-                return first + begin, end, row, True
+                return first + begin, end, known.row(text[begin : end - first]), True
     before = _SCHEME_BEFORE.search(stream.text, max(0, first - 10), first)
     if before and last - first >= 4:
         return first, last, known.row(text), True

@@ -6,14 +6,21 @@ The patterns are broad on purpose: missing one here is missing it for good, a ne
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
+from importlib.metadata import version as installed
+from importlib.resources import files
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from fissile.domain.gate.facts.alphabet import heard_as, pairs, sound, traditional
-from fissile.domain.gate.facts.tables import table
+from fissile.domain.gate.facts.tables import table, version
 
-CODE, LINK, INDUCEMENT, CONTACT, ODD, REVERSED = 1, 2, 4, 8, 16, 32
+CODE, LINK, INDUCEMENT, CONTACT, ODD = 1, 2, 4, 8, 16
 EVERYTHING = CODE | LINK | INDUCEMENT | CONTACT
 
 _RUN = "[0-9A-Za-z]"
@@ -95,6 +102,22 @@ _PRESSING = (
     "抽个",
     "中国人",
     "扫码",
+    "集满",
+    "集够",
+    "集齐",
+    "个团",
+    "拼成",
+    "就差",
+    "差一",
+    "都转",
+    "就转",
+    "定要转",
+    "来测",
+    "人格",
+    "拉新",
+    "打开app",
+    "星座",
+    "助我",
 )
 _CONTACTING = (
     "微信",
@@ -124,6 +147,15 @@ _CONTACTING = (
     "加维",
     "私信我",
     "私聊我",
+    "卫星",
+    "围信",
+    "维信",
+    "围心",
+    "主业",
+    "q群",
+    "扣群",
+    "电报",
+    "滴我",
 )
 
 
@@ -171,9 +203,15 @@ def _patterns() -> list[tuple[int, str]]:
     endings = "|".join(ending for ending in table("anatomy")["hosts"]["endings"].split() if ending.isascii())
     all_hosts = {host for row in table("platforms")["link"] for host in row["hosts"]}
     hosts = "|".join(host.replace(".", r"\.") for host in sorted(all_hosts) if host.count(".") == 1)
+    last_two = sorted({".".join(host.split(".")[-2:]) for host in all_hosts})
+    apart = "|".join(
+        _NOT_RUN.join(("", *host.split("."))).removeprefix(_NOT_RUN).replace(_NOT_RUN, _NOT_RUN + "{1,7}")
+        for host in last_two
+    )
+    backwards = "|".join(re.escape(host[::-1]) for host in last_two)
     foreign = _one_of("".join(pairs("letters")))
     currency = _one_of("$¢£¤¥₠₡₢₣₤₥₦₧₨₩₪₫€₭₮₯₰₱₲₳₴₵₶₷₸₹₺₻₼₽₾₿￠￡￥￦﷼฿")
-    dot = _one_of("点點。｡·・•丶奌，、")
+    dot = _one_of("点點店典电。｡·・•‧∙⋅◦۔丶奌，、")
     opening, closing = _one_of("([{（【<"), _one_of(")]}）】>")
     emoji = r"(?:\xf0\x9f[\x8c-\xab][\x80-\xbf]|\xe2[\x98-\x9e][\x80-\xbf])(?:\xef\xb8\x8f)?"
     part = _one_of("氵扌钅亻讠訁纟糹忄犭礻衤艹辶丬⺡⺘囗")
@@ -189,12 +227,16 @@ def _patterns() -> list[tuple[int, str]]:
     flags = r"\xf0\x9f\x87[\xa6-\xbf]"
     kana = r"\xe3(?:[\x81-\x83][\x80-\xbf]|\x84[\x85-\xaf]|\x86[\xa0-\xbf]|\x87[\xb0-\xbf])"
     gap = _NOT_RUN + "{1,9}"
+    searches, spoken = _one_of("搜馊艘叟嗖"), _one_of("零〇一二三四五六七八九")
+    messengers = "[vV]|[wW]ei ?xin|[tT][gG]|[tT]elegram|[wW]hats[aA]pp"
+    apart_id = r"[^0-9A-Za-z\n]{0,9}[0-9a-zA-Z:]"
     return [
         (CODE, _mixed_runs()),
         (CODE, f"{currency}[^$\\n]{{6,90}}(?:{currency}|[%!])|{currency} ?{_RUN}{{8,16}} ?[:/]"),
         (CODE, "#[^#:/ \\n]{1,36}(?::|\\xef\\xbc\\x9a) ?/"),
-        (CODE, f"{_one_of('搜')}.{{0,24}}[0-9](?:[ -]?[0-9]){{5}}"),
-        (CODE, "(?:^|[^0-9A-Za-z.])[67][0-9]{7}(?:$|[^0-9A-Za-z])"),
+        (CODE, f"{searches}.{{0,24}}(?:[0-9]|{spoken})"),
+        (CODE, f"{_hex('口令'.encode())}[^0-9A-Za-z]{{0,4}}{_RUN}{{10}}"),
+        (CODE, "(?:^|[^0-9A-Za-z.])[67](?:[ .-]?[0-9]){7}(?:$|[^0-9A-Za-z])"),
         (CODE, f"(?:{_RUN}[^0-9A-Za-z.,]{{1,4}}){{7}}{_RUN}"),
         (CODE, f"[a-zA-Z]:/[0-9]{{1,2}}#|[Cc]opy th|{emoji} ?{_RUN}{{8,16}} ?{emoji}"),
         *((CODE, _spoken(word, wide=True)) for word in _CARRYING_WIDE),
@@ -204,6 +246,9 @@ def _patterns() -> list[tuple[int, str]]:
         (LINK, rf"(?:^|[^0-9A-Za-z])(?:[0-9A-Za-z-]{{1,20}}\.)?(?:{hosts})(?:[^A-Za-z0-9-]|$)"),
         (LINK, f"{_RUN} ?(?:{dot}|dot| dot |{opening} ?(?:\\.|dot|{dot}) ?{closing}) ?[a-z]"),
         (LINK, f"[hH]{gap}[tT]{gap}[tT]|{_RUN} ?\\.\\s(?:[ct]|[a-z]{{1,9}} ?\\.)|{_RUN} \\. ?[a-z]|\\.[cC]{gap}[no]"),
+        (LINK, f"(?:^|[^0-9A-Za-z])(?:{apart}){_NOT_RUN}{{1,7}}[0-9A-Za-z]"),
+        (LINK, f"[0-9A-Za-z]/(?:{backwards})(?:[^0-9A-Za-z]|$)"),
+        (LINK, r"[0-9a-zA-Z] ?[a-z]{0,9}\.c[^\x00-\x7f]{3,8}o|%[Ee]3%80%82"),
         (LINK, r"\.[^\x00-\x7f]{2,8}[cC]|[a-z]\\[a-z0-9]|" + _hex("斜杠".encode())),
         (LINK, r"[a-z0-9][^\x00-\x7f]{2,8}[a-z0-9]{1,6}\.[a-z]{2}"),
         *((INDUCEMENT, _any(_PRESSING[place : place + 12])) for place in range(0, len(_PRESSING), 12)),
@@ -211,7 +256,9 @@ def _patterns() -> list[tuple[int, str]]:
         *((CONTACT, _any(_CONTACTING[place : place + 12])) for place in range(0, len(_CONTACTING), 12)),
         (CONTACT, _one_of("加➕+＋家佳") + ".{0,9}(?:[vVwWqQ]|" + _one_of("➕❤薇微威维卫围胃徽葳溦巍") + ")"),
         (CONTACT, f"(?:[vVwWxXqQ]|{_one_of('微薇威')}){_NOT_RUN}{{0,4}}{_hex('我'.encode())}"),
-        (CONTACT, "(?:[wWvV][xX]|[qQ][qQ])[^0-9A-Za-z\\n]{0,6}[0-9a-zA-Z:]"),
+        (CONTACT, f"(?:[wWvV][^0-9A-Za-z\\n]{{0,7}}[xX]|[qQ][qQ]|(?:^|[^0-9A-Za-z])(?:{messengers})){apart_id}"),
+        (CONTACT, f"(?:{_one_of('薇威微扣')}){_NOT_RUN}{{1,9}}[0-9a-zA-Z]|[dD][dDmM]{_hex('我'.encode())}"),
+        (INDUCEMENT, f"{_hex('集'.encode())}[0-9]"),
         (ODD, unseen),
         (ODD, f"(?:{_RUN}|{_HANZI}){joining}|\\xef\\xb8[\\x80-\\x8f]{_RUN}{{2}}"),
         (ODD, f"{wide}(?:{wide}|{_one_of('．／')}|.{{0,4}}{_RUN})|{_RUN}{wide}"),
@@ -229,15 +276,28 @@ def _split_parts() -> list[bytes]:
 
 
 class Stir:
-    """One compiled scan. Making it takes a moment and some memory, so ``stirred`` makes it at first need."""
+    """
+    One compiled scan. Making it takes a moment and some memory, so ``stirred`` makes it at first need.
 
-    def __init__(self) -> None:
+    :param kept: a file that keeps what was compiled; written if it is not there or of another make
+    """
+
+    def __init__(self, kept: Path | None = None) -> None:
         import hyperscan  # here, so that a process which asks nothing of the Gate does not carry it
+
+        self._bits: list[int] = []
+        self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+        if kept is None or not self._load(kept):
+            self._compile()
+            if kept is not None:
+                self._keep(kept)
+
+    def _compile(self) -> None:
+        import hyperscan
 
         rows = _patterns()
         self._bits = [bit for bit, _ in rows]
         flags = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_DOTALL
-        self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
         self._database.compile(
             expressions=[pattern.encode("ascii") for _, pattern in rows],
             ids=list(range(len(rows))),
@@ -245,12 +305,44 @@ class Stir:
             flags=[flags] * len(rows),
         )
 
+    def _load(self, kept: Path) -> bool:
+        """Take what the file keeps, if it is whole and was made for this processor; otherwise it is made anew."""
+        import hyperscan
+
+        try:
+            head, _, packed = kept.read_bytes().partition(b"\n")
+            digest, *bits = head.split(b" ")
+            if digest != hashlib.sha256(packed).hexdigest().encode():
+                return False
+            self._database = hyperscan.loadb(packed, mode=hyperscan.HS_MODE_BLOCK)
+            self._database.scratch = hyperscan.Scratch(self._database)
+            self._bits = [int(bit) for bit in bits]
+        except (OSError, ValueError, hyperscan.HyperscanError):
+            return False
+        return True
+
+    def _keep(self, kept: Path) -> None:
+        """Write the file beside its place and move it there: whoever reads meanwhile sees a whole one."""
+        import hyperscan
+
+        packed = hyperscan.dumpb(self._database)
+        head = b" ".join([hashlib.sha256(packed).hexdigest().encode(), *(b"%d" % bit for bit in self._bits)])
+        with suppress(OSError):  # a folder that cannot be written costs the time of making it again, nothing else
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            with NamedTemporaryFile(dir=kept.parent, delete=False) as file:
+                file.write(head + b"\n" + packed)
+            Path(file.name).replace(kept)
+
     def scan(self, text: str) -> int:
         """Return the bits of what stirs."""
         try:
             data = text.encode("utf-8")
         except UnicodeEncodeError:  # lone surrogates: they stand for nothing, and the scanner needs bytes
             data = text.encode("utf-8", "replace")
+        return self.scan_bytes(data)
+
+    def scan_bytes(self, data: bytes) -> int:
+        """Return the bits of what stirs in UTF-8."""
         hits: list[int] = []
         self._database.scan(data, match_event_handler=_hear, context=hits)
         bits = 0
@@ -263,9 +355,23 @@ def _hear(place: int, start: int, end: int, flags: int, hits: Any) -> None:
     hits.append(place)
 
 
+_FOLDER: list[Path] = []
+
+
+def keep_in(folder: Path) -> None:
+    """Keep the compiled scan in a folder from now on: edges say which one, before the first text is read."""
+    _FOLDER[:] = [folder]
+
+
 @cache
 def _stir() -> Stir:
-    return Stir()
+    return Stir(_FOLDER[0] / f"stir-{_make()}" if _FOLDER else None)
+
+
+def _make() -> str:
+    """Return what a compiled scan depends on, as a name: its tables, its code, the compiler."""
+    code = b"".join((files("fissile.domain.gate.facts") / name).read_bytes() for name in ("stir.py", "alphabet.py"))
+    return hashlib.sha256(f"{version()} {installed('hyperscan')} ".encode() + code).hexdigest()[:16]
 
 
 def stirred(text: str) -> int:

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """Raised whenever the code of the reader may find something else in the same text with the same tables."""
 
 _NAMES = ("platforms", "anatomy", "lookalikes", "inducements", "contacts")

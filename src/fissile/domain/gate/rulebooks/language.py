@@ -358,7 +358,10 @@ class _Checker:
     def _walk(self, node: Any, *, bound: frozenset[str], loops: int) -> None:
         kind = node.WhichOneof("kind")
         if kind == "ident_expr" and node.ident_expr.name not in bound:
-            self.reads.add(node.ident_expr.name)
+            name = node.ident_expr.name
+            self.reads.add(name)
+            if name not in _FACT_NAMES:  # CEL knows its types by name: map == map
+                self._tell(node, f"There is no fact {name}.", nearest(name, among=sorted(_FACT_NAMES)))
         elif kind == "select_expr":
             self._walk(node.select_expr.operand, bound=bound, loops=loops)
         elif kind == "call_expr":
@@ -494,6 +497,7 @@ _REGEX_TOKEN = re.compile(
     r"\\p\{\w+\}|\\.|\[\^?\]?(?:\\.|[^\]])*\]|\{(?P<least>[0-9]{1,6})(?:,(?P<most>[0-9]{0,6}))?\}|.", re.DOTALL
 )
 _NAMES = [name for name in FUNCTIONS if name.isalpha()] + ["exists", "exists_one", "all", "filter", "has"]
+_FACT_NAMES = frozenset(fact.name for fact in FACTS)
 _WORDS = {fact.name: fact.words for fact in FACTS if fact.words}
 _ALL_FIELDS: tuple[Field, ...] = tuple(field for fact in FACTS for field in fact.fields)
 _FIELD_WORDS = {field.name: field.words for field in _ALL_FIELDS if field.words}
