@@ -38,6 +38,7 @@ PAGES: list[tuple[str, frozenset[str]]] = [
     ("/promoter/shares/{share of promoter}", frozenset({"promoter"})),
     ("/promoter/earnings", PROMOTERS),
     ("/promoter/lost", PROMOTERS),
+    ("/gate", PROMOTERS | {"operator"}),
     ("/operator", LOOKERS),
     ("/operator/orders", KEEPERS),
     ("/operator/orders?state=placed", KEEPERS),

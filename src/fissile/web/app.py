@@ -33,6 +33,7 @@ from fissile.kernel.errors import Refusal
 from fissile.web import (
     account,
     checkout,
+    gate_paste,
     manage_catalogue,
     manage_import,
     manage_money,
@@ -77,6 +78,7 @@ def create_app(house: House) -> Litestar:
             *orders.HANDLERS,
             *account.HANDLERS,
             *promoter.HANDLERS,
+            *gate_paste.HANDLERS,
             *sandbox.HANDLERS,
             *refusals.HANDLERS,
             *overview.HANDLERS,
