@@ -34,7 +34,7 @@ def try_text(data: bytes) -> None:
     text = data[1:].decode("utf-8", "surrogateescape" if data[0] & 1 else "replace")
     facts = read(text)
     found = (facts.codes, facts.links, facts.contacts, facts.inducements, facts.disguises, facts.cues)
-    for start, end in [(fact.start, fact.end) for kind in found for fact in kind]:  # type: ignore[attr-defined]
+    for start, end in [(fact.start, fact.end) for kind in found for fact in kind]:
         assert 0 <= start < end <= len(text)
     reading, origins = aligned(text)
     assert reading == facts.normalised
