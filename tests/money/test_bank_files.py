@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import hashlib
 import io
@@ -164,4 +165,26 @@ class TestTakeBankResults:
         await decide(shop, item.id, "returned", actor=shop.approver)
 
         assert await payable(shop) == (1_000, 0)
+        assert (await run_audit(shop.db)).findings == ()
+
+
+class TestAtOnce:
+    async def test_a_result_file_of_two_batches_and_a_decision_end_without_deadlock(self, shop: Shop) -> None:
+        await register(shop, "4000 0000 0000", "file")
+        await register(shop, "70000", "file", payee="merchant", payee_id=shop.merchant, actor=shop.staff)
+        batches = []
+        for _ in range(8):
+            await shop.paid()
+            shop.at += HOLD
+            await release_commissions(shop.db, at=shop.at, rng=shop.rng)
+            batches.append(await shop.payout())
+            await approve_payout(shop.db, batch_id=batches[-1].id, actor=shop.approver, at=shop.at, rng=shop.rng)
+            await file_of(shop, batches[-1])
+
+        await asyncio.gather(
+            take(shop, *(line(one, "promoter") for one in batches)),
+            *(decide(shop, next(item.id for item in one.items if item.payee == "merchant"), "paid") for one in reversed(batches)),
+        )
+
+        assert await shop.column("SELECT DISTINCT state FROM payout_sendings") == ["confirmed"]
         assert (await run_audit(shop.db)).findings == ()

@@ -193,9 +193,10 @@ async def take_bank_results(
     async with db.transaction() as connection:
         told: list[ResultLine] = []
         wanted = sorted((line for line in results.lines if line.item_id is not None), key=lambda one: str(one.item_id))
-        # Locks in the order of the house: all commissions, then batches and items.
+        # Locks in the order of the house: all commissions, then batches, items and accounts.
         item_ids = sorted({line.item_id for line in wanted if line.item_id is not None})
         await lock_in_items(connection, item_ids=item_ids)
+        await operations.lock_all_sendings(connection, item_ids=item_ids)
         seen: set[UUID] = set()
         for line in wanted:
             assert line.item_id is not None, "they were chosen for it"

@@ -34,6 +34,25 @@ _SENDING = (
     .where(payout_items.c.id == bindparam("item_id"))
 )
 _IDS = any_(bindparam("ids", type_=ARRAY(Uuid())))
+_LOCK_BATCHES_OF = (
+    select(payout_batches.c.id)
+    .where(payout_batches.c.id.in_(select(payout_sendings.c.batch_id).where(payout_sendings.c.item_id == _IDS)))
+    .order_by(payout_batches.c.id)
+    .with_for_update(key_share=True)
+)
+_LOCK_SENDINGS = (
+    select(payout_sendings.c.item_id)
+    .where(payout_sendings.c.item_id == _IDS)
+    .order_by(payout_sendings.c.item_id)
+    .with_for_update()
+)
+_LOCK_ACCOUNTS_OF = text("""
+SELECT a.id FROM ledger_accounts a
+ WHERE a.id IN (SELECT unnest(ARRAY[t.debit_account_id, t.credit_account_id])
+                  FROM payout_items i JOIN ledger_transfers t ON t.id IN (i.transfer_id, i.withholding_transfer_id)
+                 WHERE i.id = ANY (CAST(:ids AS uuid[])))
+ ORDER BY a.id FOR NO KEY UPDATE
+""")
 # Items that wait to be sent, but not to the account that their payee has now, or that would pay more than is owed.
 _HOLD_STALE = text("""
 WITH stale AS (
@@ -239,6 +258,16 @@ async def sending_of(connection: AsyncConnection, *, item_id: UUID, lock: bool =
         created_at=row.created_at,
         confirmed_at=row.confirmed_at,
     )
+
+
+async def lock_all_sendings(connection: AsyncConnection, *, item_ids: Sequence[UUID]) -> None:
+    """
+    Lock many items of any batches with all that their ends change, in the order of the house.
+
+    Their commissions are locked before; one item after another would lock a batch after an account.
+    """
+    for statement in (_LOCK_BATCHES_OF, _LOCK_SENDINGS, _LOCK_ACCOUNTS_OF):
+        await connection.execute(statement, {"ids": list(item_ids)})
 
 
 async def change_sending(
