@@ -10,6 +10,7 @@ import io
 import pytest
 
 from fissile.domain.payouts.errors import (
+    BankFileMade,
     NoBankFile,
     ResultFileKnown,
     ResultFileUnreadable,
@@ -85,6 +86,18 @@ class TestMakeBankFile:
 
         assert file.content.decode().splitlines()[-1] == "TOTAL,,,,85.00,CNY,1"
         assert ("held", "account_changed") in await states(shop)
+        assert (await run_audit(shop.db)).findings == ()
+
+    async def test_has_no_second_one_for_what_was_left_out(self, shop: Shop, batch: Batch) -> None:
+        await register(shop, "999999", "file")
+        await file_of(shop, batch)
+        left_out = next(item.id for item in batch.items if item.payee == "promoter")
+
+        with pytest.raises(BankFileMade):
+            await decide(shop, left_out, "send")
+        await decide(shop, left_out, "failed")
+
+        assert await payable(shop) == (1_000, 0)
         assert (await run_audit(shop.db)).findings == ()
 
     async def test_is_refused_for_banks_with_nothing(self, shop: Shop, batch: Batch) -> None:

@@ -27,6 +27,7 @@ from fissile.domain.members.rules import require
 from fissile.domain.payouts import operations
 from fissile.domain.payouts.account_operations import accounts_of, details_of
 from fissile.domain.payouts.errors import (
+    BankFileMade,
     PayoutAccountChanged,
     PayoutItemStateDiffers,
     PayoutReasonMissing,
@@ -260,6 +261,7 @@ async def decide_payout_item(
     :raises PayoutItemUnknown: if there is no such item in the outbox
     :raises PayoutItemStateDiffers: if the item is not one of which this can be said
     :raises PayoutAccountChanged: if it shall be sent to an account that its payee has closed
+    :raises BankFileMade: if it shall be sent by a bank whose file is made: no other one of this batch ever goes there
     :raises SamePerson: if it needs another officer than the approver
     """
     require(actor, OFFICERS)
@@ -278,6 +280,8 @@ async def decide_payout_item(
             raise SamePerson()
         if decision == "send":
             await _check_account(connection, sending)
+            if await operations.is_file_made(connection, item_id=item_id):
+                raise BankFileMade()
             next_at = at if sending.item.method == "gateway" else None
             values = {"reason": reason, "decided_by": actor.member_id, "next_at": next_at}
             # What may have arrived is asked for first.

@@ -46,6 +46,14 @@ _LOCK_SENDINGS = (
     .order_by(payout_sendings.c.item_id)
     .with_for_update()
 )
+_FILE_MADE = text("""
+SELECT EXISTS (
+  SELECT FROM payout_sendings s
+    JOIN payout_items i ON i.id = s.item_id
+    JOIN payout_account_details d ON d.version_id = i.account_version_id
+    JOIN payout_files f ON f.batch_id = s.batch_id AND f.bank = d.bank
+   WHERE s.item_id = :item AND s.method = 'file')
+""")
 _LOCK_ACCOUNTS_OF = text("""
 SELECT a.id FROM ledger_accounts a
  WHERE a.id IN (SELECT unnest(ARRAY[t.debit_account_id, t.credit_account_id])
@@ -301,6 +309,11 @@ async def put_into_file(
         {"ids": list(item_ids)},
     )
     assert changed.rowcount == len(item_ids), "they were locked as owed"
+
+
+async def is_file_made(connection: AsyncConnection, *, item_id: UUID) -> bool:
+    """Return whether an item of a locked batch goes by a bank whose file of this batch is made."""
+    return bool((await connection.execute(_FILE_MADE, {"item": item_id})).scalar_one())
 
 
 async def keep_results(
