@@ -194,9 +194,10 @@ class TestAtOnce:
             await approve_payout(shop.db, batch_id=batches[-1].id, actor=shop.approver, at=shop.at, rng=shop.rng)
             await file_of(shop, batches[-1])
 
+        decided = [item.id for one in reversed(batches) for item in one.items if item.payee == "merchant"]
         await asyncio.gather(
             take(shop, *(line(one, "promoter") for one in batches)),
-            *(decide(shop, next(item.id for item in one.items if item.payee == "merchant"), "paid") for one in reversed(batches)),
+            *(decide(shop, one, "paid") for one in decided),
         )
 
         assert await shop.column("SELECT DISTINCT state FROM payout_sendings") == ["confirmed"]
