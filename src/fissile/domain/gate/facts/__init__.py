@@ -134,7 +134,7 @@ class Reader:
         """Name disguised cue words where something was found; alone they may be ordinary words of the same sound."""
         if found.codes or any(link.cls in PROMOTING for link in found.links):
             for word in words:
-                if word.last:
+                if word.last and reading.text[slice(*reading.span(word.start, word.end))] != word.word:
                     found.hide(disguises.of_cue(reading, word), where)
 
 
@@ -221,8 +221,9 @@ class _Found:
 
 def _kept(facts: Iterator[Fact]) -> tuple[tuple[Fact, ...], int]:
     """Return the first facts in order of place, each once, and how many more there were."""
-    each = list(dict.fromkeys(facts))
+    each = list(facts)
     if len(each) > 1:
+        each = list(dict.fromkeys(each))
         each.sort(key=lambda fact: (fact.start, fact.end))
     return tuple(each[:FACTS_OF_A_KIND]), max(0, len(each) - FACTS_OF_A_KIND)
 
