@@ -34,6 +34,11 @@ _FONTS = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig><include ignore_missing="yes">/etc/fonts/fonts.conf</include>
 <dir>{ours}</dir><cachedir>{cache}</cachedir></fontconfig>
 """
+# Without a window Chromium says that it is a machine; those are not counted as visits.
+PHONE_AGENT = (
+    "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Mobile"
+    " Safari/537.36"
+)
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 900}
 
@@ -43,6 +48,7 @@ class Running:
     """``fissile run --demo``, with what it printed."""
 
     url: str
+    home: Path
     process: subprocess.Popen[str]
     said: list[str] = field(default_factory=list)
 
@@ -69,7 +75,7 @@ def demo_shop(**environ: str) -> Iterator[Running]:
             stderr=subprocess.PIPE,
             text=True,
         )
-        shop = Running(f"http://127.0.0.1:{port}", process)
+        shop = Running(f"http://127.0.0.1:{port}", Path(home), process)
         listener = threading.Thread(target=lambda: shop.said.extend(process.stderr or ()), daemon=True)
         listener.start()
         try:
@@ -103,7 +109,13 @@ def a_person(browser: Browser, running: Running, name: str | None = None, **cont
 
     The browser is a phone that reads English unless ``context`` says otherwise.
     """
-    settings = {"viewport": PHONE, "base_url": running.url, "locale": "en-US", **context}
+    settings = {
+        "viewport": PHONE,
+        "user_agent": PHONE_AGENT,
+        "base_url": running.url,
+        "locale": "en-US",
+        **context,
+    }
     profile: BrowserContext = browser.new_context(**settings)
     page = profile.new_page()
     if name is not None:

@@ -8,6 +8,7 @@ import time
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.walk.acts import write_address
 from tools.demo_shop import Running, a_person
 
 
@@ -47,9 +48,7 @@ def test_from_the_share_to_the_paid_commission(running: Running, browser: Browse
     expect(buyer).to_have_url(re.compile(r"/p/prd_"))
     buyer.locator("input[name=sku]:not([disabled])").first.check()
     buyer.get_by_role("button", name="Buy").click()
-    buyer.get_by_label("Name").fill("Emma Smith")
-    buyer.get_by_label("Phone").fill("+49 30 901820")
-    buyer.get_by_label("Address").fill("Unter den Linden 1, Berlin")
+    write_address(buyer)
     total = buyer.locator("tfoot .price").inner_text()
     buyer.get_by_role("button", name="Place the order").click()
     expect(buyer).to_have_url(re.compile(r"/o/ord_"))
