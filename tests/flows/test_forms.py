@@ -21,6 +21,7 @@ from fissile.views.audit import run_audit
 from .conftest import Shop
 
 BASE = "http://shop.example"
+PHONE = {"user-agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148"}
 SHARES = 1_000
 
 
@@ -32,7 +33,9 @@ async def _nothing_behind(*_: Any) -> None:
 async def client(shop: Shop) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of the fast endpoints without a cookie jar: each request is another visitor."""
     front = Front(endpoints(shop.house), _nothing_behind)
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=cast(Any, front)), base_url=BASE) as browser:
+    async with httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app=cast(Any, front)), base_url=BASE, headers=PHONE
+    ) as browser:
         yield browser
 
 

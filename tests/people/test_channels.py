@@ -17,7 +17,7 @@ from fissile.domain.channels.errors import (
     ChannelUnknown,
     ImportTooLong,
     NameEmptied,
-    NothingToChange,
+    NoChangeChosen,
     SelectionChanged,
 )
 from fissile.domain.channels.model import BulkChange, Channel, Filter, Stamp
@@ -273,7 +273,7 @@ class TestChangeMany:
     async def test_nothing_to_change_is_told(self, shop: Shop) -> None:
         await load(shop, FILE)
 
-        with pytest.raises(NothingToChange):
+        with pytest.raises(NoChangeChosen):
             await bulk(shop, BulkChange())
 
     async def test_others_are_not_touched(self, shop: Shop) -> None:

@@ -11,7 +11,7 @@ from babel.messages.pofile import read_po
 from fissile.api.asking import LOCALES, locale_of, safe_path, same_origin
 from fissile.domain.members.errors import PasswordTooWeak
 from fissile.domain.orders.errors import OrderStateDiffers
-from fissile.web.catalogues import Msgid, catalogue_path, msgids
+from fissile.web.catalogues import Msgid, catalogue_path, msgids, updated
 from fissile.web.words import words_of
 
 _FACT = re.compile(r"\{\w+\}|%\(\w+\)s")
@@ -47,6 +47,18 @@ class TestCatalogues:
                 wanted = _facts(message.id if isinstance(message.id, str) else message.id[-1])
                 said = [message.string] if isinstance(message.string, str) else list(message.string)
                 wrong += [(message.id, one) for one in said if _facts(one) != wanted]
+
+        assert wrong == []
+
+    @pytest.mark.parametrize("locale", LOCALES)
+    def test_have_no_per_cent_sign_that_templates_would_fill_in(self, locale: str) -> None:
+        wrong = [
+            text
+            for message in updated(locale)
+            if any(file.startswith(("templates/", "web/")) for file, _ in message.locations)
+            for text in (message.string if isinstance(message.string, (tuple, list)) else (message.string,))
+            if re.search(r"%(?!\(\w+\)[sd]|%)", text)
+        ]
 
         assert wrong == []
 

@@ -185,7 +185,6 @@ STATUS: dict[str, int] = {
     "database_away": 503,
     "passwords_busy": 503,
     # Our own install.
-    "font_missing": 500,
 }
 
 # What RFC 9457 and we ourselves put into every problem: a fact of the same name is told as given_NAME.

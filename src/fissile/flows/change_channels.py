@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from fissile.domain.channels.errors import NothingSelected, NothingToChange
+from fissile.domain.channels.errors import NoChangeChosen, NothingSelected
 from fissile.domain.channels.model import BulkChange, Filter, Stamp
 from fissile.domain.channels.operations import change_many
 from fissile.domain.members.rules import require
@@ -21,14 +21,14 @@ async def change_channels(
     ``seen`` is what the preview showed (:func:`fissile.domain.channels.queries.stamp_of`).
 
     :raises RoleNotAllowed: if the actor is no promoter
-    :raises NothingToChange, NothingSelected: if there is nothing to do
+    :raises NoChangeChosen, NothingSelected: if there is nothing to do
     :raises SelectionChanged: if other rows, or other versions of them, are chosen than were seen
     :raises NameEmptied: if a name would be left empty
     """
     require(actor, {"promoter"})
     assert actor.member_id is not None, "a promoter is a member"
     if change.empty:
-        raise NothingToChange()
+        raise NoChangeChosen()
     if not seen.count:
         raise NothingSelected()
     async with db.transaction() as connection:

@@ -34,7 +34,7 @@ async def change_payout_terms(
 
     :raises RoleNotAllowed: if the actor is no operator
     :raises UnknownCurrency, BadPayoutTerms, BadCalendar, BadAmount: if they name what there is not
-    :raises TermsChangedMeanwhile: if somebody else changed them at the same moment
+    :raises PayoutTermsChangedMeanwhile: if somebody else changed them at the same moment
     """
     require(actor, {"operator"})
     digits = minor_digits(currency)
@@ -84,7 +84,7 @@ async def change_withholding(
 
     :raises RoleNotAllowed: if the actor is no operator
     :raises UnknownCurrency, BadBracket, PayoutMethodUnknown: if they are none
-    :raises TermsChangedMeanwhile: if somebody else changed them at the same moment
+    :raises PayoutTermsChangedMeanwhile: if somebody else changed them at the same moment
     """
     require(actor, {"operator"})
     minor_digits(currency)

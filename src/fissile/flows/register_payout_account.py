@@ -50,7 +50,7 @@ async def register_payout_account(
     :raises HolderMissing, BankMissing, BadIban, BadCardNumber, BadRoutingNumber, BadAccountNumber, BadGatewayAccount:
         if details are missing or mistyped
     :raises PayoutAccountUnchanged: if it is the account that is registered
-    :raises TermsChangedMeanwhile: if somebody else changed it at the same moment
+    :raises PayoutTermsChangedMeanwhile: if somebody else changed it at the same moment
     """
     check_yours(payee=payee, payee_id=payee_id, actor=actor)
     minor_digits(currency)

@@ -21,7 +21,8 @@ LINES_MAX: Final = 10_000
 
 _SHOWN = """
 SELECT sh.id, sh.token, sh.promoter_id, sh.target_kind, sh.target_id, sh.channel, sh.state, sh.version,
-       sh.created_at, sh.expires_at, CASE sh.target_kind WHEN 'shop' THEN m.name ELSE p.title END AS title,
+       sh.channel_kind, sh.channel_id, sh.created_at, sh.expires_at,
+       CASE sh.target_kind WHEN 'shop' THEN m.name ELSE p.title END AS title,
        coalesce(p.description, '') AS description, m.name AS merchant, m.currency, who.display_name AS promoter,
        price.lowest, price.highest, stock.products,
        coalesce(m.state = 'active' AND (sh.target_kind = 'shop' OR p.state = 'listed'), false) AS offered,

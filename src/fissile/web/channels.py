@@ -12,7 +12,7 @@ from litestar.params import FromPath
 
 from fissile.api.problems import status_of
 from fissile.domain.channels import rules
-from fissile.domain.channels.errors import ImportTooLong, NothingSelected, NothingToChange
+from fissile.domain.channels.errors import ImportTooLong, NoChangeChosen, NothingSelected
 from fissile.domain.channels.model import KINDS, STATES, Channel, Filter, Stamp
 from fissile.domain.channels.queries import channel_by_id, count_of, page_of, stamp_of
 from fissile.flows.change_channel import change_channel, remove_channel
@@ -174,7 +174,7 @@ async def send_bulk(request: PageRequest) -> Response[Any]:
         await change_channels(asker.house.db, chosen=chosen, change=change, seen=seen, actor=asker.actor, at=asker.at)
         return go("/promoter/channels", note="saved")
     if change.empty:
-        raise NothingToChange()
+        raise NoChangeChosen()
     async with asker.house.db.reading() as connection:
         stamp = await stamp_of(connection, promoter_id=asker.member_id, chosen=chosen)
         sample = await page_of(connection, promoter_id=asker.member_id, chosen=chosen, before=None, limit=_SAMPLE)

@@ -33,7 +33,7 @@ class NothingSelected(Refusal):
     """Nothing is chosen: tick at least one row, or choose all that the filter shows."""
 
 
-class NothingToChange(Refusal):
+class NoChangeChosen(Refusal):
     """Say what to change: a state, a tag, or a piece of the name."""
 
 

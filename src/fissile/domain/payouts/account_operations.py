@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Table, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from fissile.domain.payouts.errors import TermsChangedMeanwhile
+from fissile.domain.payouts.errors import PayoutTermsChangedMeanwhile
 from fissile.domain.payouts.model import AccountDetails, AccountVersion, Method, Payee, Rhythm, Terms, Withholding
 from fissile.domain.payouts.tables import (
     payout_account_details,
@@ -72,7 +72,7 @@ async def add_account_version(
     """
     Write the next version of a payee's account; a first one is usable at once, a later one after ``cooling``.
 
-    :raises TermsChangedMeanwhile: if another transaction wrote that version first
+    :raises PayoutTermsChangedMeanwhile: if another transaction wrote that version first
     """
     table = payout_account_versions
     same = (table.c.payee == payee) & (table.c.payee_id == payee_id) & (table.c.currency == currency)
@@ -142,7 +142,7 @@ async def add_terms(
     """
     Write the next version of the terms of a kind of payee and currency.
 
-    :raises TermsChangedMeanwhile: if another transaction wrote that version first
+    :raises PayoutTermsChangedMeanwhile: if another transaction wrote that version first
     """
     values = {
         "id": terms_id,
@@ -172,7 +172,7 @@ async def add_withholding(
     """
     Write the next version of what is withheld from a kind of payee in a currency.
 
-    :raises TermsChangedMeanwhile: if another transaction wrote that version first
+    :raises PayoutTermsChangedMeanwhile: if another transaction wrote that version first
     """
     values = {
         "id": rule_id,
@@ -199,7 +199,7 @@ async def _add(connection: AsyncConnection, table: Table, values: dict[str, Any]
     # Of two that computed the same number, the later waits at the unique index and finds it taken.
     row = (await connection.execute(insert(table).values(**values).on_conflict_do_nothing().returning(table))).first()
     if row is None:
-        raise TermsChangedMeanwhile()
+        raise PayoutTermsChangedMeanwhile()
     return row
 
 

@@ -137,7 +137,7 @@ class BadBracket(Refusal):
     """Line {line} is no bracket: write the amount from which it counts, a blank and the per cent, in rising order."""
 
 
-class TermsChangedMeanwhile(Refusal):
+class PayoutTermsChangedMeanwhile(Refusal):
     """Somebody else has changed this at the same moment: look at it again."""
 
 

@@ -45,8 +45,13 @@ _SQUARE = "□"
 _RUN = re.compile(r"[^\s\u200b\u2e80-\uffff]{24}(?=[^\s\u2e80-\uffff])")
 
 
-class FontMissing(Refusal):
-    """The font {font} is not found in {folder}: without it no document can be drawn; run “make install” again."""
+class FontMissing(RuntimeError):
+    """The install lacks the font of its documents: a fault of ours, which the log tells."""
+
+    def __init__(self, *, font: str, folder: Path) -> None:
+        super().__init__(
+            f"The font {font} is not found in {folder}: without it no document can be drawn; run “make install” again."
+        )
 
 
 class DocumentTooLong(Refusal):
