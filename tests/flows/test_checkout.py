@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -280,6 +280,19 @@ class TestCart:
         assert await forget_carts(shop.house.db, at=shop.at + timedelta(days=90)) == 0
         assert await forget_carts(shop.house.db, at=shop.at + timedelta(days=91)) == 1
         await clean(shop)
+
+    async def test_that_was_forgotten_never_names_an_order_again(self, shop: Shop) -> None:
+        owner, later = Owner(new_id(at=shop.at, rng=shop.rng), is_member=False), shop.at + timedelta(days=91)
+
+        async def filled(at: datetime) -> int:
+            await add_to_cart(shop.house, owner=owner, sku_id=shop.skus["tea"], quantity=1, actor=None, at=at)
+            async with shop.house.db.reading() as connection:
+                return (await cart_of(connection, owner=owner)).revision
+
+        first = await filled(shop.at)
+        assert await forget_carts(shop.house.db, at=later) == 1
+
+        assert await filled(later) > first + 1000
 
 
 class TestAfterTheSale:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import hashlib
 import io
@@ -9,6 +10,7 @@ import io
 import pytest
 
 from fissile.domain.payouts.errors import (
+    BankFileMade,
     NoBankFile,
     ResultFileKnown,
     ResultFileUnreadable,
@@ -84,6 +86,18 @@ class TestMakeBankFile:
 
         assert file.content.decode().splitlines()[-1] == "TOTAL,,,,85.00,CNY,1"
         assert ("held", "account_changed") in await states(shop)
+        assert (await run_audit(shop.db)).findings == ()
+
+    async def test_has_no_second_one_for_what_was_left_out(self, shop: Shop, batch: Batch) -> None:
+        await register(shop, "999999", "file")
+        await file_of(shop, batch)
+        left_out = next(item.id for item in batch.items if item.payee == "promoter")
+
+        with pytest.raises(BankFileMade):
+            await decide(shop, left_out, "send")
+        await decide(shop, left_out, "failed")
+
+        assert await payable(shop) == (1_000, 0)
         assert (await run_audit(shop.db)).findings == ()
 
     async def test_is_refused_for_banks_with_nothing(self, shop: Shop, batch: Batch) -> None:
@@ -164,4 +178,27 @@ class TestTakeBankResults:
         await decide(shop, item.id, "returned", actor=shop.approver)
 
         assert await payable(shop) == (1_000, 0)
+        assert (await run_audit(shop.db)).findings == ()
+
+
+class TestAtOnce:
+    async def test_a_result_file_of_two_batches_and_a_decision_end_without_deadlock(self, shop: Shop) -> None:
+        await register(shop, "4000 0000 0000", "file")
+        await register(shop, "70000", "file", payee="merchant", payee_id=shop.merchant, actor=shop.staff)
+        batches = []
+        for _ in range(8):
+            await shop.paid()
+            shop.at += HOLD
+            await release_commissions(shop.db, at=shop.at, rng=shop.rng)
+            batches.append(await shop.payout())
+            await approve_payout(shop.db, batch_id=batches[-1].id, actor=shop.approver, at=shop.at, rng=shop.rng)
+            await file_of(shop, batches[-1])
+
+        decided = [item.id for one in reversed(batches) for item in one.items if item.payee == "merchant"]
+        await asyncio.gather(
+            take(shop, *(line(one, "promoter") for one in batches)),
+            *(decide(shop, one, "paid") for one in decided),
+        )
+
+        assert await shop.column("SELECT DISTINCT state FROM payout_sendings") == ["confirmed"]
         assert (await run_audit(shop.db)).findings == ()

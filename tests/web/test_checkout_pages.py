@@ -7,6 +7,7 @@ import re
 import httpx2
 from sqlalchemy import text
 
+from fissile.domain.carts.tables import cart_lines, carts
 from fissile.kernel.ids import public_id
 from tests.web.conftest import Shop, field_of, send
 
@@ -53,6 +54,34 @@ class TestCart:
         second = await browser.post("/checkout", data=press_of(other) | NEW)
 
         assert first.headers["location"] == second.headers["location"]
+
+    async def test_is_emptied_by_the_second_press_if_the_first_died_after_ordering(self, shop: Shop) -> None:
+        browser = shop.browser()
+        await fill(shop, browser, ("TEA-1", 1), ("CUP", 1))
+        press = press_of((await browser.get("/checkout")).text)
+        before = await shop.house.db.all(text("SELECT * FROM cart_lines"))
+        revision = await shop.house.db.all(text("SELECT revision FROM carts"))
+        first = await browser.post("/checkout", data=press | NEW)
+        async with shop.house.db.transaction() as connection:  # the cart as it was when the process died
+            await connection.execute(cart_lines.insert(), [dict(row) for row in before])
+            await connection.execute(carts.update().values(revision=revision[0]["revision"]))
+
+        second = await browser.post("/checkout", data=press | NEW)
+
+        assert second.headers["location"].split("?")[0] == first.headers["location"].split("?")[0]
+        assert "Your cart is empty" in (await browser.get("/cart")).text
+
+    async def test_keeps_what_was_put_there_after_the_first_press_when_it_is_pressed_again(self, shop: Shop) -> None:
+        browser = shop.browser()
+        await fill(shop, browser, ("TEA-1", 1))
+        press = press_of((await browser.get("/checkout")).text)
+        await browser.post("/checkout", data=press | NEW)
+        await fill(shop, browser, ("TEA-1", 1))
+
+        await browser.post("/checkout", data=press | NEW)
+
+        rows = await shop.house.db.all(text("SELECT quantity FROM cart_lines"))
+        assert [row["quantity"] for row in rows] == [1]
 
     async def test_tells_what_is_short_apart_and_orders_the_rest(self, shop: Shop) -> None:
         browser = shop.browser()

@@ -67,6 +67,7 @@ PAGES: list[tuple[str, frozenset[str]]] = [
     ("/operator/visits", frozenset({"operator", "auditor"})),
     ("/operator/visits.csv", frozenset({"operator", "auditor"})),
     ("/operator/channels", frozenset({"operator", "auditor"})),
+    ("/gate", PROMOTERS | {"operator"}),
     ("/operator", LOOKERS),
     ("/operator/orders", KEEPERS),
     ("/operator/orders?state=placed", KEEPERS),

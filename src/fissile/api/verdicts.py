@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -177,7 +177,16 @@ def _made(label: str, surface: str, cache: Path) -> Judge:
 
 def _choice(query: bytes) -> tuple[str, str]:
     """Return the rulebook's label and the surface that a query string names."""
-    given = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True)) if query else {}
+    return choice_of(dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True)) if query else {})
+
+
+def choice_of(given: Mapping[str, str]) -> tuple[str, str]:
+    """
+    Return the rulebook's label and the surface that ``rulebook``, ``as_of``, ``in_force`` and ``surface`` name.
+
+    :raises BadChoice: if a day or a surface is none, or if they contradict each other
+    :raises RulebookUnknown: if there is no such rulebook, or no version of it by that day
+    """
     surface = given.get("surface") or DEFAULT_SURFACE
     if surface not in SURFACES:
         raise BadChoice(name="surface", given=surface[:40], hint=f"one of {', '.join(SURFACES)}")
@@ -193,7 +202,7 @@ def _choice(query: bytes) -> tuple[str, str]:
         raise RulebookUnknown(reason=str(error)) from error
 
 
-def _day(given: dict[str, str], name: str) -> date | None:
+def _day(given: Mapping[str, str], name: str) -> date | None:
     written = given.get(name)
     if not written:
         return None

@@ -71,15 +71,24 @@ async def set_in_cart(
 
 
 async def take_ordered(
-    db: Database, *, owner: Owner, ordered: Mapping[UUID, int], actor: Actor | None, at: datetime
+    db: Database,
+    *,
+    owner: Owner,
+    ordered: Mapping[UUID, int],
+    actor: Actor | None,
+    at: datetime,
+    revision: int | None = None,
 ) -> None:
     """
     Take what was ordered out of a cart; more than was ordered of a thing stays with the rest. Anyone, their own.
 
-    With nothing ordered it only lets the revision grow: the next press of the button is another order.
+    With nothing ordered it only lets the revision grow: the next press of the button is another order. With a
+    ``revision`` the lines stay if the cart has changed since: they were taken then, or are others.
     """
     async with db.transaction() as connection:
         cart = await lock_cart(connection, owner=owner, at=at)
+        if revision is not None and cart.revision != revision + 1:
+            return
         wanted = {
             line.sku_id: _with(line, max(0, line.quantity - ordered[line.sku_id]))
             for line in cart.lines

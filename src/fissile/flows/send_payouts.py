@@ -27,6 +27,7 @@ from fissile.domain.members.rules import require
 from fissile.domain.payouts import operations
 from fissile.domain.payouts.account_operations import accounts_of, details_of
 from fissile.domain.payouts.errors import (
+    BankFileMade,
     PayoutAccountChanged,
     PayoutItemStateDiffers,
     PayoutReasonMissing,
@@ -193,9 +194,10 @@ async def take_bank_results(
     async with db.transaction() as connection:
         told: list[ResultLine] = []
         wanted = sorted((line for line in results.lines if line.item_id is not None), key=lambda one: str(one.item_id))
-        # Locks in the order of the house: all commissions, then batches and items.
+        # Locks in the order of the house: all commissions, then batches, items and accounts.
         item_ids = sorted({line.item_id for line in wanted if line.item_id is not None})
         await lock_in_items(connection, item_ids=item_ids)
+        await operations.lock_all_sendings(connection, item_ids=item_ids)
         seen: set[UUID] = set()
         for line in wanted:
             assert line.item_id is not None, "they were chosen for it"
@@ -259,6 +261,7 @@ async def decide_payout_item(
     :raises PayoutItemUnknown: if there is no such item in the outbox
     :raises PayoutItemStateDiffers: if the item is not one of which this can be said
     :raises PayoutAccountChanged: if it shall be sent to an account that its payee has closed
+    :raises BankFileMade: if it shall be sent by a bank whose file is made: no other one of this batch ever goes there
     :raises SamePerson: if it needs another officer than the approver
     """
     require(actor, OFFICERS)
@@ -277,6 +280,8 @@ async def decide_payout_item(
             raise SamePerson()
         if decision == "send":
             await _check_account(connection, sending)
+            if await operations.is_file_made(connection, item_id=item_id):
+                raise BankFileMade()
             next_at = at if sending.item.method == "gateway" else None
             values = {"reason": reason, "decided_by": actor.member_id, "next_at": next_at}
             # What may have arrived is asked for first.

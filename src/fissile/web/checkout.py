@@ -89,8 +89,9 @@ async def place(request: PageRequest) -> Response[Any]:
             await _take(asker, [])
             wish = _Wish(wish.lines, (await _cart_wish(asker)).key, True)
         return await _shown(asker, wish=wish, form=form, refusal=refusal)
-    if wish.from_cart and not placed.orders[0].replayed:
-        await _take(asker, wish.lines)
+    if wish.from_cart:
+        # A press that was answered before may have died before its cart was emptied.
+        await _take(asker, wish.lines, revision=_revision(form.key) if placed.orders[0].replayed else None)
     if address is not None and form.get("keep") and not placed.orders[0].replayed:
         await _keep(asker, address)
     if placed.checkout_id is not None:
@@ -196,13 +197,20 @@ async def _cart_wish(asker: Asker) -> _Wish:
     return _Wish([(one["sku_id"], one["quantity"]) for one in good], f"cart-{cart.revision:020d}", True)
 
 
-async def _take(asker: Asker, lines: Lines) -> None:
+def _revision(key: str) -> int:
+    """Return which revision of the cart a key names; -1, which is none, if it is another key."""
+    number = key.removeprefix("cart-")
+    return int(number) if number.isdecimal() else -1
+
+
+async def _take(asker: Asker, lines: Lines, *, revision: int | None = None) -> None:
     await take_ordered(
         asker.house.db,
         owner=owner_of(asker),
         ordered=dict(lines),
         actor=asker.session.actor if asker.session else None,
         at=asker.at,
+        revision=revision,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,12 @@ class TestKeptScan:
 
         assert [Stir(damaged).scan(text) for text in TEXTS] == [made.scan(text) for text in TEXTS]
         assert damaged.read_bytes() == file.read_bytes()
+
+    def test_is_asked_by_many_threads_at_once(self, fresh: tuple[Stir, Path]) -> None:
+        stir = Stir(fresh[1])
+        long = "今天天气不错 " * 3_000 + TEXTS[0]
+
+        with ThreadPoolExecutor(4) as threads:
+            heard = list(threads.map(stir.scan, [long] * 400))
+
+        assert heard == [stir.scan(long)] * 400

@@ -36,8 +36,14 @@ async def cart_of(connection: AsyncConnection, *, owner: Owner) -> Cart:
 
 
 async def lock_cart(connection: AsyncConnection, *, owner: Owner, at: datetime) -> Cart:
-    """Lock a cart until the end of the transaction, making its row if there is none; its revision grows."""
-    made = insert(carts).values(owner_id=owner.id, is_member=owner.is_member, revision=1, changed_at=at)
+    """
+    Lock a cart until the end of the transaction, making its row if there is none; its revision grows.
+
+    A new one begins with the seconds of its moment: revisions name orders, and those of a cart that was forgotten may
+    not come again for the same owner.
+    """
+    begin = max(1, int(at.timestamp()))
+    made = insert(carts).values(owner_id=owner.id, is_member=owner.is_member, revision=begin, changed_at=at)
     grown = made.on_conflict_do_update(
         index_elements=["owner_id"], set_={"revision": carts.c.revision + 1, "changed_at": at}
     )

@@ -106,8 +106,7 @@ def judge(*, post: Post, facts: Facts, rulebook: Rulebook) -> Verdict:
         raise PostWrong(f"there is no surface “{_shown(surface)}”; one of: {', '.join(SURFACES)}")
     if post.form and post.form not in _FORMS:
         raise PostWrong(f"there is no form “{_shown(post.form)}”; one of: {', '.join(FORMS)}")
-    rules = rulebook.by_surface[surface]
-    if key := _quiet_key(post, facts, surface, rules):
+    if key := _quiet_key(post, facts, surface, rulebook):
         known = rulebook.quiet.get(key)
         if known is None:
             known = _judge(post, facts, rulebook, surface)
@@ -167,7 +166,7 @@ def _shown(word: str) -> str:
     return _SURROGATE.sub("\ufffd", word[:_KEY_SHOWN])
 
 
-def _quiet_key(post: Post, facts: Facts, surface: str, rules: tuple[Rule, ...]) -> tuple[str, ...]:
+def _quiet_key(post: Post, facts: Facts, surface: str, rulebook: Rulebook) -> tuple[str, ...]:
     """
     Return what alone can tell apart the verdicts of posts in which nothing was found; empty if that is not so.
 
@@ -177,10 +176,16 @@ def _quiet_key(post: Post, facts: Facts, surface: str, rules: tuple[Rule, ...]) 
         return ()
     if facts.origin or facts.dropped != _NOTHING_DROPPED:
         return ()
-    for rule in rules:
-        reads = rule.condition.reads
-        if not _BOUNDLESS.isdisjoint(reads) or (facts.cues and "cues" in reads):
-            return ()
+    reads = rulebook.reads.get(surface)
+    if reads is None:
+        rules = rulebook.by_surface[surface]
+        reads = rulebook.reads[surface] = frozenset().union(*(rule.condition.reads for rule in rules))
+    if not _BOUNDLESS.isdisjoint(reads):
+        return ()
+    if not facts.cues:  # then the forms are those that surface and form say
+        return (surface, post.surface, post.form, facts.reader)
+    if "cues" in reads:
+        return ()
     return (surface, post.surface, post.form, facts.reader, *forms_of(post=post, facts=facts))
 
 

@@ -109,6 +109,10 @@ class PayoutAccountChanged(Refusal):
     """The account that this item was made for is closed: give the money back, the next payout uses the new one."""
 
 
+class BankFileMade(Refusal):
+    """The file for this item's bank is made and stays as it is: give the money back, the next payout pays it."""
+
+
 class NoBankFile(Refusal):
     """The payout has nothing for a file to this bank, or is not approved yet."""
 

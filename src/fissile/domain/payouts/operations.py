@@ -34,6 +34,33 @@ _SENDING = (
     .where(payout_items.c.id == bindparam("item_id"))
 )
 _IDS = any_(bindparam("ids", type_=ARRAY(Uuid())))
+_LOCK_BATCHES_OF = (
+    select(payout_batches.c.id)
+    .where(payout_batches.c.id.in_(select(payout_sendings.c.batch_id).where(payout_sendings.c.item_id == _IDS)))
+    .order_by(payout_batches.c.id)
+    .with_for_update(key_share=True)
+)
+_LOCK_SENDINGS = (
+    select(payout_sendings.c.item_id)
+    .where(payout_sendings.c.item_id == _IDS)
+    .order_by(payout_sendings.c.item_id)
+    .with_for_update()
+)
+_FILE_MADE = text("""
+SELECT EXISTS (
+  SELECT FROM payout_sendings s
+    JOIN payout_items i ON i.id = s.item_id
+    JOIN payout_account_details d ON d.version_id = i.account_version_id
+    JOIN payout_files f ON f.batch_id = s.batch_id AND f.bank = d.bank
+   WHERE s.item_id = :item AND s.method = 'file')
+""")
+_LOCK_ACCOUNTS_OF = text("""
+SELECT a.id FROM ledger_accounts a
+ WHERE a.id IN (SELECT unnest(ARRAY[t.debit_account_id, t.credit_account_id])
+                  FROM payout_items i JOIN ledger_transfers t ON t.id IN (i.transfer_id, i.withholding_transfer_id)
+                 WHERE i.id = ANY (CAST(:ids AS uuid[])))
+ ORDER BY a.id FOR NO KEY UPDATE
+""")
 # Items that wait to be sent, but not to the account that their payee has now, or that would pay more than is owed.
 _HOLD_STALE = text("""
 WITH stale AS (
@@ -241,6 +268,16 @@ async def sending_of(connection: AsyncConnection, *, item_id: UUID, lock: bool =
     )
 
 
+async def lock_all_sendings(connection: AsyncConnection, *, item_ids: Sequence[UUID]) -> None:
+    """
+    Lock many items of any batches with all that their ends change, in the order of the house.
+
+    Their commissions are locked before; one item after another would lock a batch after an account.
+    """
+    for statement in (_LOCK_BATCHES_OF, _LOCK_SENDINGS, _LOCK_ACCOUNTS_OF):
+        await connection.execute(statement, {"ids": list(item_ids)})
+
+
 async def change_sending(
     connection: AsyncConnection, *, sending: Sending, state: SendingState, at: datetime, **values: Any
 ) -> None:
@@ -272,6 +309,11 @@ async def put_into_file(
         {"ids": list(item_ids)},
     )
     assert changed.rowcount == len(item_ids), "they were locked as owed"
+
+
+async def is_file_made(connection: AsyncConnection, *, item_id: UUID) -> bool:
+    """Return whether an item of a locked batch goes by a bank whose file of this batch is made."""
+    return bool((await connection.execute(_FILE_MADE, {"item": item_id})).scalar_one())
 
 
 async def keep_results(

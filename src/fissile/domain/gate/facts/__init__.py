@@ -63,7 +63,21 @@ class Reader:
             return Facts(normalised=text, reader=READER)
         return _facts([self._found(text, 0, where, bits)])
 
+    def aligned(self, text: str) -> tuple[str, list[int]]:
+        """
+        Return the plain reading of a text, and for each of its signs where in the text it comes from.
+
+        It reads the text once more: for people who look at one, not for each verdict.
+        """
+        parts = self._windows(text, "text")
+        return _joined(parts), [
+            place for number, part in enumerate(parts) for place in part.origins()[number and OVERLAP :]
+        ]
+
     def _read_long(self, text: str, where: str) -> Facts:
+        return _facts(self._windows(text, where))
+
+    def _windows(self, text: str, where: str) -> list[_Found]:
         parts = []
         for first in range(0, max(1, len(text) - OVERLAP), WINDOW - OVERLAP):
             window = text[first : first + WINDOW]
@@ -74,13 +88,14 @@ class Reader:
                 len(text) if first + WINDOW >= len(text) else first + WINDOW - OVERLAP // 2,
             )
             parts.append(found)
-        return _facts(parts)
+        return parts
 
     def _found(self, text: str, offset: int, where: str, bits: int) -> _Found:
         reading = Reading(text)
         if bits & stir.ODD:
             bits |= stir.stirred(reading.clean) | (stir.EVERYTHING if reading.splits else 0)
         found = _Found(normalised=reading.clean, offset=offset)
+        found.reading = reading
         if bits & (stir.CODE | stir.LINK | stir.ODD):
             self._find_codes(reading, found, where)
         if bits & (stir.INDUCEMENT | stir.ODD):
@@ -112,28 +127,38 @@ class Reader:
             found.hide(disguises.of_code(reading, phrase), where)
         found.cues += [CueWord(word.word, *found.at(reading, word.start, word.end)) for word in words]
         self._hide_cues(reading, found, words, where)
-        found.normalised = _plainly(reading, words, addresses, phrases)
+        found.pieces = _pieces(words, addresses, phrases)
+        found.normalised = _plainly(reading, found.pieces)
 
     def _hide_cues(self, reading: Reading, found: _Found, words: list[Cue], where: str) -> None:
         """Name disguised cue words where something was found; alone they may be ordinary words of the same sound."""
         if found.codes or any(link.cls in PROMOTING for link in found.links):
             for word in words:
-                if word.last:
+                if word.last and reading.text[slice(*reading.span(word.start, word.end))] != word.word:
                     found.hide(disguises.of_cue(reading, word), where)
 
 
-def _plainly(
-    reading: Reading, words: Sequence[Cue], addresses: Sequence[Address], phrases: Sequence[Passphrase]
-) -> str:
-    """Return the text as its reader understands it: cue words, links and codes in their plain form."""
+def _pieces(
+    words: Sequence[Cue], addresses: Sequence[Address], phrases: Sequence[Passphrase]
+) -> list[tuple[int, int, str]]:
+    """Return the places in ``Reading.clean`` that are read as something plainer, in order, none within another."""
     plain = [(word.start, word.end, word.word) for word in words if word.last]
     plain += [(link.start, link.end, link.url) for link in addresses]
     plain += [(code.start, code.end, code.code) for code in phrases]
+    pieces, done = [], 0
+    for piece in sorted(plain):
+        if piece[0] >= done:
+            pieces.append(piece)
+            done = piece[1]
+    return pieces
+
+
+def _plainly(reading: Reading, pieces: Sequence[tuple[int, int, str]]) -> str:
+    """Return the text as its reader understands it: cue words, links and codes in their plain form."""
     parts, done = [], 0
-    for start, end, form in sorted(plain):
-        if start >= done:
-            parts += [reading.clean[done:start], form]
-            done = end
+    for start, end, form in pieces:
+        parts += [reading.clean[done:start], form]
+        done = end
     return "".join([*parts, reading.clean[done:]])
 
 
@@ -143,6 +168,8 @@ class _Found:
     def __init__(self, *, normalised: str, offset: int) -> None:
         self.normalised = normalised
         self.offset = offset
+        self.reading: Reading | None = None
+        self.pieces: list[tuple[int, int, str]] = []
         self.codes: list[Code] = []
         self.links: list[Link] = []
         self.contacts: list[Contact] = []
@@ -158,6 +185,20 @@ class _Found:
         self.inducements = [fact for fact in self.inducements if start <= fact.start < end]
         self.disguises = [fact for fact in self.disguises if start <= fact.start < end]
         self.cues = [fact for fact in self.cues if start <= fact.start < end]
+
+    def origins(self) -> list[int]:
+        """Return for each sign of the plain reading where in the text it comes from."""
+        if self.reading is None:
+            return list(range(self.offset, self.offset + len(self.normalised)))
+        clean = [self.reading.span(place, place + 1)[0] + self.offset for place in range(len(self.reading.clean))]
+        found: list[int] = []
+        done = 0
+        for start, end, form in self.pieces:
+            found += clean[done:start]
+            # Sign by sign where as many are read as were written, else all of them from the first.
+            found += clean[start:end] if len(form) == end - start else [clean[start]] * len(form)
+            done = end
+        return found + clean[done:]
 
     def at(self, reading: Reading, start: int, end: int) -> tuple[int, int]:
         first, last = reading.span(start, end)
@@ -180,8 +221,9 @@ class _Found:
 
 def _kept(facts: Iterator[Fact]) -> tuple[tuple[Fact, ...], int]:
     """Return the first facts in order of place, each once, and how many more there were."""
-    each = list(dict.fromkeys(facts))
+    each = list(facts)
     if len(each) > 1:
+        each = list(dict.fromkeys(each))
         each.sort(key=lambda fact: (fact.start, fact.end))
     return tuple(each[:FACTS_OF_A_KIND]), max(0, len(each) - FACTS_OF_A_KIND)
 
@@ -228,6 +270,11 @@ def read(text: str, *, where: str = "text") -> Facts:
     return _reader().read(text, where=where)
 
 
+def aligned(text: str) -> tuple[str, list[int]]:
+    """Return ``Reader.aligned`` by the tables that ship."""
+    return _reader().aligned(text)
+
+
 keep_in = stir.keep_in
 
-__all__ = ["READER", "Reader", "keep_in", "read"]
+__all__ = ["READER", "Reader", "aligned", "keep_in", "read"]

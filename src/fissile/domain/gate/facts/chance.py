@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import operator
 import re
 
 # The pairs of letters that make up most of written English; of drawn letters about a quarter fall on one of them.
@@ -25,7 +25,7 @@ def looks_drawn(run: str) -> int:
     Drawn letters change between cases and digits often, and their pairs are not those of a language.
     """
     kinds = len(_WORDS.findall(run))
-    has = (any("a" <= s <= "z" for s in run), any("A" <= s <= "Z" for s in run), any("0" <= s <= "9" for s in run))
+    has = (run != run.upper(), run != run.lower(), not run.isalpha())
     if sum(has) < 2:
         return 0 if has[2] or _share_of_usual(run) > 0.55 else 1
     if has[2] and not (has[0] and has[1]):  # one case and digits: numbers of parts, orders, hashes
@@ -48,7 +48,6 @@ def is_of_words(run: str) -> bool:
 
 def _share_of_usual(run: str) -> float:
     """Return which share of its neighbouring letters are pairs that English uses."""
-    pairs = [
-        (a + b).lower() in _USUAL for a, b in itertools.pairwise(run) if a.isalpha() and b.isalpha()
-    ]  # fmt: skip
+    lower = run.lower()
+    pairs = [pair in _USUAL for pair in map(operator.add, lower, lower[1:]) if pair.isalpha()]
     return sum(pairs) / len(pairs) if pairs else 0.5

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -49,16 +51,25 @@ class _Word(NamedTuple):
     parts: tuple[_Part, ...]
 
 
-class _Start(NamedTuple):
-    """The words that may start with a sign, the longest first, and the signs that may then come next."""
+class Vocabulary(dict[str, tuple[_Word, ...]]):
+    """
+    The cue words that may start with two neighbouring signs, the longest first; worked out when a pair first occurs.
 
-    words: tuple[_Word, ...]
-    nexts: frozenset[str]
+    Most pairs start none. ``by_first`` holds the words that may start with a sign.
+    """
+
+    def __init__(self, by_first: Mapping[str, tuple[_Word, ...]]) -> None:
+        super().__init__()
+        self._by_first = by_first
+
+    def __missing__(self, pair: str) -> tuple[_Word, ...]:
+        if len(self) >= _PAIRS_MAX:
+            self.clear()
+        self[pair] = words = tuple(word for word in self._by_first.get(pair[0], ()) if _may_start(word, pair))
+        return words
 
 
-Vocabulary = dict[str, _Start]
-"""The first signs of all readings of cue words."""
-
+_PAIRS_MAX = 50_000
 _ANY_LETTER = frozenset("abcdefghijklmnopqrstuvwxyz")
 
 
@@ -83,14 +94,17 @@ def vocabulary(platforms: Table) -> Vocabulary:
         entry = _Word(word, group, platform, parts)
         for sign in {*parts[0].alike, *parts[0].sound[:1]}:
             by_first[sign].append(entry)
-    return {sign: _Start(tuple(entries), _nexts(sign, entries)) for sign, entries in by_first.items()}
+    return Vocabulary({sign: tuple(entries) for sign, entries in by_first.items()})
 
 
-def _nexts(first: str, entries: list[_Word]) -> frozenset[str]:
-    if first in _ANY_LETTER:
-        return _ANY_LETTER
-    follow = [entry.parts[1].alike | {*entry.parts[1].sound[:1]} for entry in entries if len(entry.parts) > 1]
-    return frozenset().union(*follow)
+def _may_start(entry: _Word, pair: str) -> bool:
+    """Return whether a word may begin with these two signs; at the end of a text there is only one."""
+    first, second = pair[:1], pair[1:]
+    if len(entry.parts) == 1:
+        return first in _ALONE
+    if first not in entry.parts[0].alike and len(entry.parts[0].sound) > 1:
+        return second == entry.parts[0].sound[1]
+    return second != "" and (second in entry.parts[1].alike or second == entry.parts[1].sound[:1])
 
 
 def _is_letter(simple: str, place: int) -> bool:
@@ -133,12 +147,12 @@ def find(reading: Reading, vocabulary: Vocabulary) -> list[Cue]:
     simple = reading.simple
     at = reading.at
     free = 0
-    for first, sign in [(place, sign) for place, sign in enumerate(simple) if sign in vocabulary]:
-        entries, nexts = vocabulary[sign]
-        if first < free or (simple[first + 1 : first + 2] not in nexts and sign not in _ALONE):
+    for first, pair in enumerate(map(operator.add, simple, simple[1:] + "\n")):
+        entries = vocabulary[pair]
+        if not entries or first < free:
             continue
         if (
-            sign in _ANY_LETTER
+            pair[0] in _ANY_LETTER
             and first not in (0, free)
             and "a" <= simple[first - 1] <= "z"
             and at[first] == at[first - 1] + 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
@@ -286,6 +287,8 @@ class Stir:
         import hyperscan  # here, so that a process which asks nothing of the Gate does not carry it
 
         self._bits: list[int] = []
+        # The scanner lets go of the interpreter, and one scratch serves one scan at a time.
+        self._own = threading.local()
         self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
         if kept is None or not self._load(kept):
             self._compile()
@@ -344,7 +347,11 @@ class Stir:
     def scan_bytes(self, data: bytes) -> int:
         """Return the bits of what stirs in UTF-8."""
         hits: list[int] = []
-        self._database.scan(data, match_event_handler=_hear, context=hits)
+        try:
+            scratch = self._own.scratch
+        except AttributeError:
+            scratch = self._own.scratch = self._database.scratch.clone()
+        self._database.scan(data, match_event_handler=_hear, context=hits, scratch=scratch)
         bits = 0
         for place in hits:
             bits |= self._bits[place]

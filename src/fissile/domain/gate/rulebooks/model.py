@@ -156,6 +156,8 @@ class Rulebook:
     ladders: tuple[Ladder, ...]
     partners: tuple[Partner, ...]
     by_surface: Mapping[str, tuple[Rule, ...]] = field(compare=False, repr=False)
+    reads: dict[str, frozenset[str]] = field(default_factory=dict, compare=False, repr=False)
+    """What the rules of a surface read, kept by ``judge``."""
     quiet: dict[tuple[str, ...], object] = field(default_factory=dict, compare=False, repr=False)
     """Verdicts of posts in which nothing was found, kept by ``judge``: they can differ by surface and form alone."""
 
