@@ -1,9 +1,11 @@
 """
 ``fissile bench pages``: how long the server takes for each page of a large shop.
 
-The shop has 100,000 products and a million orders: a few hundred orders are placed, paid, released and refunded by the
-flows, the audit is run on them, then every row that belongs to them is copied again and again under new ids and earlier
-times. Copies have no events, so the audit is that of the originals.
+The shop has 100,000 products and a million orders: a few hundred orders are placed, paid, shipped, refunded and
+released by the flows, the audit is run on them, then every row that belongs to them is copied again and again under new
+ids and earlier times. Every fourth is credited, to one of twenty promoters: each, the measured one too, has one of
+eighty of the shop's orders and twice as many visits. Copies have no events, and accounts carry what the originals
+moved: the audit is that of the originals.
 """
 
 from __future__ import annotations
@@ -33,22 +35,28 @@ from fissile.bench.ground import WEB, Ground, audit_of, bench_ground
 from fissile.bench.report import peak_mb, report
 from fissile.domain.members.model import member_actor
 from fissile.domain.orders.model import Contact, GatewayPayment
+from fissile.domain.shares.model import Share
+from fissile.flows.add_member import add_member
+from fissile.flows.complete_order import complete_order
 from fissile.flows.grant_role import grant_role
 from fissile.flows.house import House, open_house
 from fissile.flows.import_catalogue import CatalogueSource, import_catalogue
 from fissile.flows.place_order import place_order
 from fissile.flows.publish_share import publish_share
 from fissile.flows.record_visit import record_visit
+from fissile.flows.refund_order import refund_order
 from fissile.flows.release_commissions import release_commissions
 from fissile.flows.settle_payment import settle_payment
+from fissile.flows.ship_order import ship_order
 from fissile.flows.sign_in import sign_in
 from fissile.flows.sign_up import sign_up
 from fissile.infra.database import asyncpg_args
-from fissile.infra.events import HOUSE
+from fissile.infra.events import HOUSE, Actor
 from fissile.infra.settings import Settings
 from fissile.kernel.ids import new_id, public_id
 
 ORIGINALS = 400
+PROMOTERS = 20
 ROUNDS = 30
 _HOURS = 7  # each copy of the originals lies so much earlier
 _PASSWORD = "violet harbour crane"
@@ -60,6 +68,9 @@ PAGES: tuple[tuple[str | None, str], ...] = (
     (None, "/search?q=茶杯"),
     (None, "/p/{product}"),
     (None, "/checkout?sku={sku}&quantity=1"),
+    (None, "/cart"),
+    ("buyer", "/addresses"),
+    ("buyer", "/inbox"),
     ("buyer", "/orders"),
     ("buyer", "/o/{order}"),
     ("promoter", "/promoter/products"),
@@ -67,6 +78,13 @@ PAGES: tuple[tuple[str | None, str], ...] = (
     ("promoter", "/promoter/shares/{share}"),
     ("promoter", "/promoter/earnings"),
     ("promoter", "/promoter/lost"),
+    ("promoter", "/promoter/statistics"),
+    ("promoter", "/promoter/statistics?by=form&days=365"),
+    ("promoter", "/promoter/statistics?by=share&days=365"),
+    ("promoter", "/promoter/visits"),
+    ("promoter", "/promoter/channels"),
+    ("promoter", "/promoter/payouts"),
+    ("promoter", "/promoter/invitation"),
     ("operator", "/operator"),
     ("operator", "/operator/orders"),
     ("operator", "/operator/orders?state=paid"),
@@ -79,11 +97,18 @@ PAGES: tuple[tuple[str | None, str], ...] = (
     ("operator", "/operator/ledger"),
     ("operator", "/operator/ledger/{account}"),
     ("operator", "/operator/members"),
+    ("operator", "/operator/returns"),
+    ("operator", "/operator/visits"),
+    ("operator", "/operator/attribution"),
+    ("operator", "/operator/bindings"),
+    ("operator", "/operator/channels"),
+    ("operator", "/operator/mail"),
     ("operator", "/operator/audit"),
 )
 # Tables whose rows belong to an order, in the order of their references, and the columns that hold ids of these rows.
 _OWN: Mapping[str, tuple[str, ...]] = {
-    "orders": ("id",),
+    "visits": ("id", "visitor_id"),
+    "orders": ("id", "visitor_id"),
     "order_lines": ("order_id",),
     "order_touches": ("order_id",),
     "order_contacts": ("order_id",),
@@ -92,10 +117,26 @@ _OWN: Mapping[str, tuple[str, ...]] = {
     "ledger_transfers": ("id", "pending_id", "subject_id"),
     "commissions": ("id", "order_id", "transfer_id"),
     "line_proceeds": ("order_id", "transfer_id"),
+    "refunds": ("id", "order_id", "payment_id"),
+    "refund_lines": ("refund_id",),
+    "refund_parts": ("refund_id", "ended_id", "transfer_id"),
 }
+# The column that holds the original that a row belongs to, where it is not the order.
+_OWNERS: Mapping[str, str] = {
+    "visits": "visitor_id",
+    "orders": "id",
+    "ledger_transfers": "subject_id",
+    "refund_lines": "refund_id",
+    "refund_parts": "refund_id",
+}
+_ORIGINAL = """
+CREATE TEMP TABLE original AS
+SELECT id FROM orders UNION ALL SELECT id FROM refunds UNION ALL SELECT visitor_id FROM orders
+"""
 # Words that no two rows share.
 _UNIQUE_WORDS = ("idempotency_key", "gateway_payment_id")
 _CHANCE = random.SystemRandom()
+_STAFF = Actor(member_id=None, name="bench", roles=frozenset({"operator"}))
 
 
 @dataclass
@@ -198,56 +239,27 @@ async def _goods(house: House, products: int) -> None:
 
 async def _people_and_orders(house: House, shop: _Shop) -> None:
     at = datetime.now(UTC) - timedelta(days=3)
-    people: dict[str, UUID] = {}
-    for name, roles in _PEOPLE.items():
-        signed = await sign_up(
-            house.db,
-            email=f"{name}@pages.example",
-            password=_PASSWORD,
-            display_name=name.title(),
-            locale="en",
-            visitor_id=None,
-            at=at,
-            rng=_CHANCE,
-        )
-        people[name] = signed.member_id
-        for role in roles:
-            await grant_role(
-                house.db, member_id=signed.member_id, role=role, merchant_id=None, actor=HOUSE, at=at, rng=_CHANCE
-            )
-        again = await sign_in(
-            house.db,
-            email=f"{name}@pages.example",
-            password=_PASSWORD,
-            visitor_id=None,
-            at=datetime.now(UTC),
-            rng=_CHANCE,
-        )
-        shop.sessions[name] = again.session_token
+    people = {name: await _person(house, shop, name, roles, at=at) for name, roles in _PEOPLE.items()}
     offers = await house.db.all(text("SELECT id, product_id FROM skus WHERE code LIKE 'S%' ORDER BY code LIMIT 200"))
-    promoter = member_actor(member_id=people["promoter"], roles=frozenset({"buyer", "promoter"}))
-    share = await publish_share(
-        house.db,
-        actor=promoter,
-        product_id=offers[0]["product_id"],
-        channel="bench",
-        expires_at=None,
-        idempotency_key="pages",
-        at=at,
-        rng=_CHANCE,
-    )
-    visitor = new_id(at=at, rng=_CHANCE)
-    await record_visit(house, token=share.token, form="link", visitor_id=visitor, at=at, rng=_CHANCE)
-    order_id = UUID(int=0)
+    shares = []
+    for number in range(PROMOTERS):
+        promoter_id = people["promoter"] if number == 0 else await _promoter(house, number, at=at)
+        shares.append(await _share(house, promoter_id, offers[number]["product_id"], at=at))
+    mine = UUID(int=0)
     for number in range(ORIGINALS):
         moment = at + timedelta(minutes=number)
-        mine = number % 40 == 0
+        which, is_mine = number // 4 % PROMOTERS, number % 40 == 0
+        visitor = new_id(at=moment, rng=_CHANCE)
+        if touched := number % 4 == 0:  # by two promoters, of whom the second has the credit
+            for share, earlier in ((shares[which - 1], 20), (shares[which], 10)):
+                opened = moment - timedelta(minutes=earlier)
+                await record_visit(house, token=share.token, form="link", visitor_id=visitor, at=opened, rng=_CHANCE)
         order = await place_order(
             house,
-            lines=[(offers[number % len(offers)]["id"], number % 3 + 1)],
+            lines=[(offers[which if touched else number % len(offers)]["id"], number % 3 + 1)],
             share_token=None,
-            member_id=people["buyer"] if mine else None,
-            visitor_id=visitor if number % 4 == 0 else new_id(at=moment, rng=_CHANCE),
+            member_id=people["buyer"] if is_mine else None,
+            visitor_id=visitor,
             contact=Contact(name="Bench", phone="123"),
             expected_total=None,
             idempotency_scope="bench",
@@ -255,7 +267,7 @@ async def _people_and_orders(house: House, shop: _Shop) -> None:
             at=moment,
             rng=_CHANCE,
         )
-        order_id = order.id if mine else order_id
+        mine = order.id if is_mine else mine
         await settle_payment(
             house,
             payment=GatewayPayment(
@@ -271,15 +283,76 @@ async def _people_and_orders(house: House, shop: _Shop) -> None:
             at=moment,
             rng=_CHANCE,
         )
+        await _go_on(house, order.id, number, at=moment)
     await release_commissions(house.db, at=datetime.now(UTC), rng=_CHANCE)
     account = await house.db.all(text("SELECT id FROM ledger_accounts WHERE kind = 'order_holding' LIMIT 1"))
     shop.names = {
         "product": public_id("prd", offers[0]["product_id"]),
         "sku": public_id("sku", offers[0]["id"]),
-        "order": public_id("ord", order_id),
-        "share": public_id("shr", share.id),
+        "order": public_id("ord", mine),
+        "share": public_id("shr", shares[0].id),
         "account": str(account[0]["id"]),
     }
+
+
+async def _person(house: House, shop: _Shop, name: str, roles: tuple[str, ...], *, at: datetime) -> UUID:
+    """Sign somebody up, grant their roles, and keep a session of theirs."""
+    email = f"{name}@pages.example"
+    signed = await sign_up(
+        house.db,
+        email=email,
+        password=_PASSWORD,
+        display_name=name.title(),
+        locale="en",
+        visitor_id=None,
+        at=at,
+        rng=_CHANCE,
+    )
+    for role in roles:
+        await grant_role(
+            house.db, member_id=signed.member_id, role=role, merchant_id=None, actor=HOUSE, at=at, rng=_CHANCE
+        )
+    again = await sign_in(house.db, email=email, password=_PASSWORD, visitor_id=None, at=datetime.now(UTC), rng=_CHANCE)
+    shop.sessions[name] = again.session_token
+    return signed.member_id
+
+
+async def _promoter(house: House, number: int, *, at: datetime) -> UUID:
+    return await add_member(
+        house.db, display_name=f"Promoter {number}", locale="en", role="promoter", actor=HOUSE, at=at, rng=_CHANCE
+    )
+
+
+async def _share(house: House, promoter_id: UUID, product_id: UUID, *, at: datetime) -> Share:
+    return await publish_share(
+        house.db,
+        actor=member_actor(member_id=promoter_id, roles=frozenset({"buyer", "promoter"})),
+        product_id=product_id,
+        channel="bench",
+        expires_at=None,
+        idempotency_key="pages",
+        at=at,
+        rng=_CHANCE,
+    )
+
+
+async def _go_on(house: House, order_id: UUID, number: int, *, at: datetime) -> None:
+    """Of ten paid orders one waits, one is on its way, eight have arrived; of twenty one is refunded in part."""
+    if number % 10 > 0:
+        await ship_order(house.db, order_id=order_id, tracking=f"T{number}", actor=_STAFF, at=at)
+    if number % 10 > 1:
+        await complete_order(house.db, order_id=order_id, actor=_STAFF, at=at)
+    if number % 20 == 7:
+        await refund_order(
+            house.db,
+            order_id=order_id,
+            amount_minor=100,
+            reason="Bench",
+            actor=_STAFF,
+            idempotency_key=f"pages-{number}",
+            at=at,
+            rng=_CHANCE,
+        )
 
 
 async def _copy(ground: Ground, *, copies: int) -> None:
@@ -289,7 +362,7 @@ async def _copy(ground: Ground, *, copies: int) -> None:
         await connection.execute("SET synchronous_commit = off")
         await connection.execute("SET session_replication_role = replica")  # references are right by construction
         statements = [await _copying(connection, table) for table in _OWN]
-        await connection.execute("CREATE TEMP TABLE original AS SELECT id FROM orders")
+        await connection.execute(_ORIGINAL)
         done, many = 0, 125
         while done < copies:
             last = min(copies, done + many)
@@ -320,11 +393,12 @@ async def _copying(connection: asyncpg.Connection, table: str) -> str:
             values.append(f"t.{name} - make_interval(hours => {_HOURS} * k)")
         else:
             values.append(f"t.{name}")
-    owner = {"orders": "id", "ledger_transfers": "subject_id"}.get(table, "order_id")
+    owner = _OWNERS.get(table, "order_id")
     names = ", ".join(column["name"] for column in columns)
     return (
         f"INSERT INTO {table} ({names}) SELECT {', '.join(values)}"
         f" FROM {table} t JOIN original o ON o.id = t.{owner} CROSS JOIN generate_series($1::int, $2::int) AS k"
+        " ORDER BY k"  # by time, as rows come in
     )
 
 

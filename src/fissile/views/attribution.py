@@ -11,6 +11,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fissile.domain.attribution.model import BuyerBinding, PolicyVersion, Touch
+from fissile.domain.orders.model import ORDER_STATES
 from fissile.views.reading import row, rows
 
 PAGE = 40
@@ -40,11 +41,20 @@ SELECT o.id, o.merchant_id, o.member_id, o.placed_at, o.state, o.credit_promoter
   FROM orders o LEFT JOIN member_profiles who ON who.member_id = o.credit_promoter_id
 """
 _ONE_DECIDED = text(_DECIDED + " WHERE o.id = :order").columns(credit_unkept=JSONB)
-_LAST_DECIDED = text(
+_LAST_OF_ONE = text(
+    _DECIDED + " WHERE o.merchant_id = :merchant ORDER BY o.placed_at DESC, o.id DESC LIMIT :limit"
+).columns(credit_unkept=JSONB)
+# The newest of each state are a short walk along an index; of these the newest are meant.
+_LAST_OF_ALL = text(
     _DECIDED
     + """
- WHERE CAST(:merchant AS uuid) IS NULL OR o.merchant_id = CAST(:merchant AS uuid)
- ORDER BY o.placed_at DESC, o.id DESC LIMIT :limit
+ WHERE o.id = ANY (ARRAY(
+   SELECT newest.id FROM unnest(CAST(:states AS text[])) AS one (state)
+    CROSS JOIN LATERAL (
+      SELECT n.id, n.placed_at FROM orders n WHERE n.state = one.state
+       ORDER BY n.placed_at DESC, n.id DESC LIMIT :limit) newest
+    ORDER BY newest.placed_at DESC, newest.id DESC LIMIT :limit))
+ ORDER BY o.placed_at DESC, o.id DESC
 """
 ).columns(credit_unkept=JSONB)
 # The visits of the buyer up to the order, and what was kept with it (a share given with an order is no visit).
@@ -121,7 +131,9 @@ async def decided_order(connection: AsyncConnection, *, order_id: UUID) -> RowMa
 
 async def last_decided(connection: AsyncConnection, *, merchant_id: UUID | None, limit: int) -> list[RowMapping]:
     """Return the last orders, of one merchant or of all, with what stands on them of their credit."""
-    return await rows(connection, _LAST_DECIDED, merchant=merchant_id, limit=limit)
+    if merchant_id is None:
+        return await rows(connection, _LAST_OF_ALL, states=list(ORDER_STATES), limit=limit)
+    return await rows(connection, _LAST_OF_ONE, merchant=merchant_id, limit=limit)
 
 
 async def touches_before(

@@ -10,17 +10,17 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from fissile.domain.catalogue.rules import search_terms
+from fissile.domain.catalogue.rules import search_query, search_terms
 from fissile.views.reading import row, rows
 
 PAGE = 40
 
-_PRODUCTS = text("""
+_PRODUCTS = """
 SELECT p.id, p.code, p.title, p.state, m.name AS merchant, c.path AS category, offer.skus, offer.low_minor,
        offer.high_minor, offer.currency, offer.on_hand, offer.reserved,
        (SELECT pp.picture_id FROM product_pictures pp WHERE pp.product_id = p.id ORDER BY pp.position LIMIT 1)
          AS picture_id
-  FROM products p
+  FROM (SELECT * FROM products p WHERE {asked} ORDER BY p.sort_key, p.id LIMIT :limit) p
   JOIN merchants m ON m.id = p.merchant_id
   LEFT JOIN categories c ON c.id = p.category_id
   LEFT JOIN LATERAL (
@@ -29,13 +29,14 @@ SELECT p.id, p.code, p.title, p.state, m.name AS merchant, c.path AS category, o
            sum(st.reserved)::bigint AS reserved
       FROM skus s JOIN sku_stock st ON st.sku_id = s.id WHERE s.product_id = p.id
   ) offer ON true
- WHERE (CAST(:merchants AS uuid[]) IS NULL OR p.merchant_id = ANY (CAST(:merchants AS uuid[])))
-   AND NOT EXISTS (SELECT FROM unnest(CAST(:terms AS text[])) AS term
-                    WHERE position((term COLLATE "C") IN p.search_text) = 0)
-   AND (CAST(:after AS uuid) IS NULL
-        OR (p.sort_key, p.id) > (SELECT a.sort_key, a.id FROM products a WHERE a.id = CAST(:after AS uuid)))
- ORDER BY p.sort_key, p.id LIMIT :limit
-""")
+ ORDER BY p.sort_key, p.id
+"""
+# What narrows the page down; only what is asked for is in the statement, so that an index can serve it.
+_OF_MERCHANTS = "p.merchant_id = ANY (CAST(:merchants AS uuid[]))"
+_NARROWED = "p.search @@ CAST(:query AS tsquery)"
+_HOLDS = """NOT EXISTS (SELECT FROM unnest(CAST(:terms AS text[])) AS term
+                         WHERE position((term COLLATE "C") IN p.search_text) = 0)"""
+_AFTER = "(p.sort_key, p.id) > (SELECT a.sort_key, a.id FROM products a WHERE a.id = CAST(:after AS uuid))"
 _PRODUCT = text("""
 SELECT p.id, p.merchant_id, p.code, p.title, p.description, p.state, m.name AS merchant, c.path AS category,
        p.created_at, p.changed_at
@@ -74,14 +75,20 @@ async def products(
     ``merchant_ids`` keeps to these merchants; ``words`` to products whose title, description or SKU code holds
     each of them, listed or not.
     """
-    return await rows(
-        connection,
-        _PRODUCTS,
-        merchants=None if merchant_ids is None else list(merchant_ids),
-        terms=search_terms(words),
-        after=after,
-        limit=limit,
-    )
+    asked, values = ["true"], dict[str, object]()
+    if merchant_ids is not None:
+        asked.append(_OF_MERCHANTS)
+        values["merchants"] = list(merchant_ids)
+    if query := search_query(words):
+        asked.append(_NARROWED)
+        values["query"] = query
+    if terms := search_terms(words):
+        asked.append(_HOLDS)
+        values["terms"] = terms
+    if after:
+        asked.append(_AFTER)
+        values["after"] = after
+    return await rows(connection, text(_PRODUCTS.format(asked=" AND ".join(asked))), limit=limit, **values)
 
 
 async def product(connection: AsyncConnection, *, product_id: UUID) -> RowMapping | None:

@@ -90,21 +90,11 @@ _ACCOUNTS = text(
 """
 )
 _ONE_ACCOUNT = text(_ACCOUNT + " WHERE a.id = :account")
-# The trial balance is summed from the transfers themselves, not from the balances that accounts carry.
+# Summed from what the accounts carry; that each carries the sum of its transfers is for the audit: it reads them all.
 _TRIAL = text("""
-SELECT a.currency, count(DISTINCT a.id) AS accounts,
-       coalesce(sum(t.debit), 0)::bigint AS debits, coalesce(sum(t.credit), 0)::bigint AS credits,
-       sum(a.debits_posted)::bigint AS carried_debits, sum(a.credits_posted)::bigint AS carried_credits
-  FROM ledger_accounts a
-  LEFT JOIN (
-    SELECT account_id, sum(debit) AS debit, sum(credit) AS credit FROM (
-      SELECT debit_account_id AS account_id, amount_minor AS debit, 0::bigint AS credit
-        FROM ledger_transfers WHERE phase IN ('single', 'post')
-      UNION ALL
-      SELECT credit_account_id, 0, amount_minor FROM ledger_transfers WHERE phase IN ('single', 'post')
-    ) side GROUP BY account_id
-  ) t ON t.account_id = a.id
- GROUP BY a.currency ORDER BY a.currency LIMIT 20
+SELECT a.currency, count(*) AS accounts,
+       sum(a.debits_posted)::bigint AS debits, sum(a.credits_posted)::bigint AS credits
+  FROM ledger_accounts a GROUP BY a.currency ORDER BY a.currency LIMIT 20
 """)
 _BY_KIND = text("""
 SELECT a.currency, a.kind, count(*) AS accounts, sum(a.debits_posted)::bigint AS debits,
@@ -112,21 +102,26 @@ SELECT a.currency, a.kind, count(*) AS accounts, sum(a.debits_posted)::bigint AS
        sum(a.credits_pending)::bigint AS credits_pending
   FROM ledger_accounts a GROUP BY a.currency, a.kind ORDER BY a.currency, a.kind LIMIT 200
 """)
-_STATEMENT = text("""
+# The newest of either side are a short walk along its index; of these the newest are the page.
+_STATEMENT = """
 SELECT t.id, t.occurred_at, t.phase, t.reason, t.amount_minor, t.currency, t.subject_id,
        t.debit_account_id = :account AS debited, other.id AS other_id, other.kind AS other_kind,
        coalesce(who.display_name, m.name) AS other_owner, o.id AS order_id
-  FROM ledger_transfers t
+  FROM (
+    SELECT * FROM (SELECT * FROM ledger_transfers WHERE debit_account_id = :account {before} {newest}) debits
+    UNION ALL
+    SELECT * FROM (SELECT * FROM ledger_transfers WHERE credit_account_id = :account {before} {newest}) credits
+    {newest}
+  ) t
   JOIN ledger_accounts other
     ON other.id = CASE WHEN t.debit_account_id = :account THEN t.credit_account_id ELSE t.debit_account_id END
   LEFT JOIN member_profiles who ON other.kind = 'commission_payable' AND who.member_id = other.owner_id
   LEFT JOIN merchants m ON other.kind = 'merchant_payable' AND m.id = other.owner_id
   LEFT JOIN orders o ON o.id = t.subject_id
- WHERE (t.debit_account_id = :account OR t.credit_account_id = :account)
-   AND (CAST(:before AS uuid) IS NULL OR (t.occurred_at, t.id) <
-        (SELECT b.occurred_at, b.id FROM ledger_transfers b WHERE b.id = CAST(:before AS uuid)))
- ORDER BY t.occurred_at DESC, t.id DESC LIMIT :limit
-""")
+ ORDER BY t.occurred_at DESC, t.id DESC
+"""
+_NEWEST = "ORDER BY occurred_at DESC, id DESC LIMIT :limit"
+_BEFORE = "AND (occurred_at, id) < (SELECT b.occurred_at, b.id FROM ledger_transfers b WHERE b.id = :before)"
 
 
 async def plans(connection: AsyncConnection) -> list[RowMapping]:
@@ -165,7 +160,7 @@ async def account(connection: AsyncConnection, *, account_id: UUID) -> RowMappin
 
 
 async def trial_balance(connection: AsyncConnection) -> list[RowMapping]:
-    """Return debits and credits by currency, summed from the transfers and from what the accounts carry."""
+    """Return debits and credits by currency (minor units), summed from what the accounts carry."""
     return await rows(connection, _TRIAL)
 
 
@@ -178,4 +173,6 @@ async def statement(
     connection: AsyncConnection, *, account_id: UUID, before: UUID | None, limit: int = PAGE
 ) -> list[RowMapping]:
     """Return one page of an account's transfers, newest first."""
-    return await rows(connection, _STATEMENT, account=account_id, before=before, limit=limit)
+    statement = text(_STATEMENT.format(before=_BEFORE if before else "", newest=_NEWEST))
+    values: dict[str, object] = {"account": account_id, "limit": limit}
+    return await rows(connection, statement, **values, **({"before": before} if before else {}))

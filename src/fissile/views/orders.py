@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from fissile.domain.orders.model import ORDER_STATES
 from fissile.views.reading import row, rows
 
 PAGE = 30
@@ -104,20 +105,23 @@ SELECT o.id, o.state, o.currency, o.total_minor, o.placed_at, o.reserved_until, 
       FROM order_lines l WHERE l.order_id = o.id ORDER BY l.line_no LIMIT 1
   ) first ON true
 """
-_BEFORE = """
-   AND (CAST(:before AS uuid) IS NULL OR (o.placed_at, o.id) <
-        (SELECT b.placed_at, b.id FROM orders b WHERE b.id = CAST(:before AS uuid)))
- ORDER BY o.placed_at DESC, o.id DESC LIMIT :limit
+_NEWEST = " ORDER BY o.placed_at DESC, o.id DESC LIMIT :limit"
+_BEFORE = " AND (o.placed_at, o.id) < (SELECT b.placed_at, b.id FROM orders b WHERE b.id = CAST(:before AS uuid))"
+# The newest of each state, or of each merchant, are a short walk along an index; of these the newest are the page.
+_OF_STATES = """
+ WHERE o.id = ANY (ARRAY(
+   SELECT newest.id FROM unnest(CAST(:states AS text[])) AS one (state)
+    CROSS JOIN LATERAL (SELECT o.id, o.placed_at FROM orders o WHERE o.state = one.state {before} {newest}) newest
+    ORDER BY newest.placed_at DESC, newest.id DESC LIMIT :limit))
 """
-_MINE = text(_LIST + " WHERE o.member_id = :member" + _BEFORE)
-_SHOP = text(
-    _LIST
-    + """
- WHERE (CAST(:state AS text) IS NULL OR o.state = CAST(:state AS text))
-   AND (CAST(:merchants AS uuid[]) IS NULL OR o.merchant_id = ANY (CAST(:merchants AS uuid[])))
+_OF_MERCHANTS = """
+ WHERE o.id = ANY (ARRAY(
+   SELECT newest.id FROM unnest(CAST(:merchants AS uuid[])) AS one (merchant_id)
+    CROSS JOIN LATERAL (
+      SELECT o.id, o.placed_at FROM orders o
+       WHERE o.merchant_id = one.merchant_id AND o.state = ANY (CAST(:states AS text[])) {before} {newest}) newest
+    ORDER BY newest.placed_at DESC, newest.id DESC LIMIT :limit))
 """
-    + _BEFORE
-)
 _ALL_REFUNDS = text("""
 SELECT r.id, r.order_id, r.amount_minor, r.currency, r.reason, r.state, r.posted_at, r.returned_at,
        who.display_name AS requested_by
@@ -187,7 +191,8 @@ async def orders_of_member(
     connection: AsyncConnection, *, member_id: UUID, before: UUID | None, limit: int = PAGE
 ) -> list[RowMapping]:
     """Return one page of a buyer's orders, newest first."""
-    return await rows(connection, _MINE, member=member_id, before=before, limit=limit)
+    statement = text(_LIST + " WHERE o.member_id = :member" + (_BEFORE if before else "") + _NEWEST)
+    return await rows(connection, statement, member=member_id, limit=limit, **_from(before))
 
 
 async def orders_of_shop(
@@ -199,10 +204,18 @@ async def orders_of_shop(
     limit: int = PAGE,
 ) -> list[RowMapping]:
     """Return one page of orders, newest first; of these merchants only, unless ``merchant_ids`` is None."""
-    merchants = None if merchant_ids is None else list(merchant_ids)
-    return await rows(connection, _SHOP, state=state, merchants=merchants, before=before, limit=limit)
+    values: dict[str, object] = {"states": list(ORDER_STATES) if state is None else [state], "limit": limit}
+    if merchant_ids is not None:
+        values["merchants"] = list(merchant_ids)
+    page = _OF_STATES if merchant_ids is None else _OF_MERCHANTS
+    statement = text(_LIST + page.format(before=_BEFORE if before else "", newest=_NEWEST) + _NEWEST)
+    return await rows(connection, statement, **values, **_from(before))
 
 
 async def all_refunds(connection: AsyncConnection, *, before: UUID | None, limit: int = PAGE) -> list[RowMapping]:
     """Return one page of refunds, newest first."""
     return await rows(connection, _ALL_REFUNDS, before=before, limit=limit)
+
+
+def _from(before: UUID | None) -> dict[str, object]:
+    return {"before": before} if before else {}

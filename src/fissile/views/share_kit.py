@@ -56,6 +56,16 @@ _BY_ID = text(_SHOWN + " WHERE sh.id = :share")
 _BY_TOKEN = text(_SHOWN + " WHERE sh.token = :token")
 
 # The form of an order is that of the visit whose last opening won; a share that was named with an order has no visit.
+# Only that grouping looks for the visit, by the whole key of each: of all visits of a share it would take minutes.
+_OPENED = """
+    LEFT JOIN LATERAL (
+      SELECT v.form
+        FROM order_touches t JOIN visits v ON v.share_id = t.share_id
+       WHERE t.order_id = o.id AND t.outcome = 'won' AND t.touched_at BETWEEN v.first_at AND v.last_at
+         AND v.visitor_id = ANY (o.visitor_id || ARRAY(
+               SELECT vm.visitor_id FROM visitor_members vm WHERE vm.member_id = o.member_id))
+       ORDER BY v.last_at DESC LIMIT 1
+    ) opened ON true"""
 _KEYS: Final[dict[Grouping, tuple[str, str]]] = {
     "day": (
         "to_char(v.first_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')",
@@ -73,14 +83,7 @@ WITH mine AS (
   SELECT {order_key} AS key, o.currency, o.total_minor, earned.minor
     FROM orders o
     JOIN mine sh ON sh.id = o.credit_share_id
-    LEFT JOIN LATERAL (
-      SELECT v.form
-        FROM order_touches t JOIN visits v ON v.share_id = t.share_id
-       WHERE t.order_id = o.id AND t.outcome = 'won' AND t.touched_at BETWEEN v.first_at AND v.last_at
-         AND (v.visitor_id = o.visitor_id
-              OR v.visitor_id IN (SELECT vm.visitor_id FROM visitor_members vm WHERE vm.member_id = o.member_id))
-       ORDER BY v.last_at DESC LIMIT 1
-    ) opened ON true
+{opened}
     LEFT JOIN LATERAL (
       SELECT sum(c.amount_minor - c.taken_back_minor) AS minor
         FROM commissions c WHERE c.order_id = o.id AND c.promoter_id = :promoter
@@ -98,7 +101,8 @@ SELECT key, currency, 0, 0, count(*), sum(total_minor)::bigint, coalesce(sum(min
  ORDER BY 1, 2 LIMIT :most
 """
 _STATEMENTS = {
-    by: text(_BROUGHT.format(visit_key=visit_key, order_key=order_key)) for by, (visit_key, order_key) in _KEYS.items()
+    by: text(_BROUGHT.format(visit_key=visit_key, order_key=order_key, opened=_OPENED if by == "form" else ""))
+    for by, (visit_key, order_key) in _KEYS.items()
 }
 _TITLES = text("""
 SELECT sh.id::text AS id, coalesce(p.title, shop.name) AS title

@@ -24,19 +24,21 @@ async def overview(request: PageRequest) -> Response[str]:
     async with asker.house.db.reading() as connection:
         counts = await views.counts(connection, day=day)
         gmv = await views.gmv(connection, day=day, since=since)
-        daily = await views.gmv_by_day(connection, currency=gmv[0]["currency"], day=day, since=since) if gmv else []
     words = asker.words
+    daily = gmv[0].daily if gmv else ()
     chart = bars(
         [
             Bar(
-                value=one["minor"],
-                name=words.day(one["day"]),
-                told=f"{words.day(one['day'])}: {words.money(one['minor'], gmv[0]['currency'])}",
+                value=one.minor,
+                name=words.day(one.day),
+                told=f"{words.day(one.day)}: {words.money(one.minor, gmv[0].currency)}",
             )
             for one in daily
         ]
     )
-    return page(asker, "operator/overview.html", counts=counts, gmv=gmv, daily=daily, chart=chart)
+    return page(
+        asker, "operator/overview.html", counts=counts, counted=views.COUNTED, gmv=gmv, daily=daily, chart=chart
+    )
 
 
 HANDLERS = (overview,)

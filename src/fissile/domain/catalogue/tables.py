@@ -64,6 +64,7 @@ products = Table(
 Index("products_search_idx", products.c.search, postgresql_using="gin")
 # The shop's first page and its cursor.
 Index("products_sort_key_idx", products.c.sort_key, products.c.id, postgresql_where=text("state = 'listed'"))
+Index("products_all_idx", products.c.sort_key, products.c.id)  # the list of those who keep the catalogue
 Index("products_merchant_id_idx", products.c.merchant_id, products.c.sort_key, products.c.id)  # a shop's page
 Index("products_category_id_idx", products.c.category_id, products.c.sort_key, products.c.id)
 

@@ -56,6 +56,7 @@ ledger_transfers = Table(
     CheckConstraint("(phase IN ('post', 'void')) = (pending_id IS NOT NULL)", name="pending"),
     comment="single: at once; pending: held; post and void: what became of a pending one. Append-only.",
 )
-Index("ledger_transfers_debit_account_id_idx", ledger_transfers.c.debit_account_id)  # statements
-Index("ledger_transfers_credit_account_id_idx", ledger_transfers.c.credit_account_id)  # statements
+# A page of an account's statement: the newest of either side. Without id: equal moments are few, and each byte costs.
+Index("ledger_transfers_debit_account_id_idx", ledger_transfers.c.debit_account_id, ledger_transfers.c.occurred_at)
+Index("ledger_transfers_credit_account_id_idx", ledger_transfers.c.credit_account_id, ledger_transfers.c.occurred_at)
 Index("ledger_transfers_subject_id_idx", ledger_transfers.c.subject_id)  # "what did this order move?"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 from uuid import UUID
 
 from fissile.domain.shipping.model import NO_CHARGE, Charge
 from fissile.kernel.money import Money
 
 OrderState = Literal["placed", "paid", "shipped", "completed", "cancelled", "expired", "refunded"]
+ORDER_STATES: tuple[OrderState, ...] = get_args(OrderState)
 
 QUANTITY_MAX = 10_000
 LINES_MAX = 50

@@ -94,6 +94,15 @@ Index("orders_checkout_id_idx", orders.c.checkout_id, postgresql_where=text("che
 # The sweep that completes what was sent long ago.
 Index("orders_shipped_at_idx", orders.c.shipped_at, postgresql_where=text("state = 'shipped'"))
 Index("orders_merchant_id_idx", orders.c.merchant_id, orders.c.placed_at)
+# The shop's list: of one state, and of all as the newest of each; how many wait.
+Index("orders_state_idx", orders.c.state, orders.c.placed_at, orders.c.id)
+# GMV of the last days, summed from the index alone.
+Index(
+    "orders_paid_at_idx",
+    orders.c.paid_at,
+    postgresql_include=["currency", "total_minor"],
+    postgresql_where=text("paid_at IS NOT NULL"),
+)
 Index(
     "orders_credit_promoter_id_idx",
     orders.c.credit_promoter_id,
@@ -198,6 +207,7 @@ refunds = Table(
     comment="posted: owed to the buyer in the ledger; returned: the gateway said that the money is back.",
 )
 Index("refunds_order_id_idx", refunds.c.order_id)
+Index("refunds_posted_at_idx", refunds.c.posted_at, refunds.c.id)  # the shop's list
 Index("refunds_owed_idx", refunds.c.posted_at, postgresql_where=refunds.c.state == "posted")  # the sweep
 
 refund_lines = Table(

@@ -193,9 +193,9 @@ CREATE TABLE ledger_transfers (
 	CONSTRAINT ledger_transfers_idempotency_key_key UNIQUE (idempotency_key)
 );
 -- next statement
-CREATE INDEX ledger_transfers_credit_account_id_idx ON ledger_transfers (credit_account_id);
+CREATE INDEX ledger_transfers_credit_account_id_idx ON ledger_transfers (credit_account_id, occurred_at);
 -- next statement
-CREATE INDEX ledger_transfers_debit_account_id_idx ON ledger_transfers (debit_account_id);
+CREATE INDEX ledger_transfers_debit_account_id_idx ON ledger_transfers (debit_account_id, occurred_at);
 -- next statement
 CREATE INDEX ledger_transfers_subject_id_idx ON ledger_transfers (subject_id);
 -- next statement
@@ -369,9 +369,13 @@ CREATE INDEX orders_member_id_idx ON orders (member_id, placed_at) WHERE member_
 -- next statement
 CREATE INDEX orders_merchant_id_idx ON orders (merchant_id, placed_at);
 -- next statement
+CREATE INDEX orders_paid_at_idx ON orders (paid_at) INCLUDE (currency, total_minor) WHERE paid_at IS NOT NULL;
+-- next statement
 CREATE INDEX orders_reserved_until_idx ON orders (reserved_until) WHERE state = 'placed';
 -- next statement
 CREATE INDEX orders_shipped_at_idx ON orders (shipped_at) WHERE state = 'shipped';
+-- next statement
+CREATE INDEX orders_state_idx ON orders (state, placed_at, id);
 -- next statement
 CREATE TABLE payments (
 	id UUID NOT NULL, 
@@ -838,6 +842,8 @@ CREATE TABLE products (
 	CONSTRAINT products_category_id_fkey FOREIGN KEY(category_id) REFERENCES categories (id)
 );
 -- next statement
+CREATE INDEX products_all_idx ON products (sort_key, id);
+-- next statement
 CREATE INDEX products_category_id_idx ON products (category_id, sort_key, id);
 -- next statement
 CREATE INDEX products_merchant_id_idx ON products (merchant_id, sort_key, id);
@@ -900,6 +906,8 @@ CREATE TABLE refunds (
 CREATE INDEX refunds_order_id_idx ON refunds (order_id);
 -- next statement
 CREATE INDEX refunds_owed_idx ON refunds (posted_at) WHERE state = 'posted';
+-- next statement
+CREATE INDEX refunds_posted_at_idx ON refunds (posted_at, id);
 -- next statement
 COMMENT ON TABLE refunds IS 'posted: owed to the buyer in the ledger; returned: the gateway said that the money is back.';
 -- next statement
