@@ -21,7 +21,7 @@ from fissile.kernel.errors import Refusal
 from fissile.kernel.ids import UnknownId, parse_public_id
 from fissile.views import notices as views
 from fissile.web.asker import Asker, PageRequest, asker_of, client_of, form_of
-from fissile.web.notice_words import path_of, proof_token, said
+from fissile.web.notice_words import SAYS, path_of, proof_token, said
 from fissile.web.page import go, page
 from fissile.web.query import cursor, cut
 
@@ -63,7 +63,7 @@ async def mail(request: PageRequest) -> Response[Any]:
     async with asker.house.db.reading() as connection:
         read = await views.mails(connection, before=cursor(request, "before", prefix="ntc"), limit=views.PAGE + 1)
     found, more = cut(read, size=views.PAGE, prefix="ntc")
-    return page(asker, "operator/mail.html", mails=found, more=more)
+    return page(asker, "operator/mail.html", mails=found, more=more, says=SAYS)
 
 
 @get("/forgot")

@@ -20,6 +20,7 @@ from fissile.kernel.errors import Refusal
 from fissile.kernel.ids import public_id
 from fissile.web.asker import Asker
 from fissile.web.labels import LABELS, NOTES, label
+from fissile.web.navigation import OPERATOR, PROMOTER, menu
 from fissile.web.words import words_of
 
 STATIC = {
@@ -90,6 +91,9 @@ def _environment(locale: str) -> Environment:
         "fresh_key": lambda: str(uuid4()),
         "label": lambda kind, value: label(words, kind=kind, value=value),
         "labels": LABELS,
+        "menu": menu,
+        "operator_tabs": OPERATOR,
+        "promoter_tabs": PROMOTER,
         "note_text": lambda note: words.say(NOTES.get(note, "")),
         "picture_size": lambda one: size_in("page", width=one["width"], height=one["height"]),
         "public": public_id,

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from litestar import Response, get, post
 from litestar.params import FromPath
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fissile.domain.payouts.account_operations import terms_in_force
 from fissile.domain.payouts.model import METHODS, Method, Payee
@@ -132,24 +133,31 @@ def _sheet(asker: Asker, statement: Statement, *, owner: str, payee: Payee) -> S
     )
 
 
+async def owed_to(connection: AsyncConnection, *, asker: Asker, payee: Payee) -> dict[str, Any]:
+    """Return what ``payouts/balances.html`` shows of the asker's own money: balances, terms, the next payout day."""
+    terms = {currency: one for (of, currency), one in (await terms_in_force(connection)).items() if of == payee}
+    return {
+        "balances": await views.balances_of(connection, payee=payee, owner_id=_owner_id(asker, payee)),
+        "terms": terms,
+        "next_day": {currency: next_payout_day(one, after=asker.at.date()) for currency, one in terms.items()},
+    }
+
+
 async def _payouts(asker: Asker, payee: Payee) -> Response[str]:
     owner_id = _owner_id(asker, payee)
     async with asker.house.db.reading() as connection:
-        balances = await views.balances_of(connection, payee=payee, owner_id=owner_id)
+        owed = await owed_to(connection, asker=asker, payee=payee)
         accounts = await views.accounts_of(connection, payee=payee, owner_id=owner_id)
         paid = await views.payouts_of(connection, payee=payee, owner_id=owner_id)
         statements = await views.statements_of(connection, payee=payee, owner_id=owner_id)
-        terms = {currency: one for (of, currency), one in (await terms_in_force(connection)).items() if of == payee}
     return page(
         asker,
         "payouts/payee.html",
         frame=_FRAMES[payee],
-        balances=balances,
+        **owed,
         accounts=accounts,
         paid=paid,
         statements=statements,
-        terms=terms,
-        next_day={currency: next_payout_day(one, after=asker.at.date()) for currency, one in terms.items()},
         cooling=asker.house.settings.payout_cooling_hours * 3600,
         by_hand=asker.house.settings.pays_by_hand,
         to=_PATHS[payee],

@@ -25,6 +25,7 @@ from fissile.web.earning import earning, earning_of
 from fissile.web.errors import BadDate, PageNotFound
 from fissile.web.labels import LABELS
 from fissile.web.page import go, page
+from fissile.web.payouts import owed_to
 from fissile.web.query import cursor, cut, word
 
 _PAGE = 24
@@ -137,7 +138,8 @@ async def earnings(request: PageRequest) -> Response[Any]:
     asker = asker_of(request)
     assert asker.member_id is not None, "a promoter is a member"
     async with asker.house.db.reading() as connection:
-        balances = await views.balances_of(connection, promoter_id=asker.member_id)
+        sums = await views.balances_of(connection, promoter_id=asker.member_id)
+        owed = await owed_to(connection, asker=asker, payee="promoter")
         read = await views.earnings_of(
             connection,
             promoter_id=asker.member_id,
@@ -148,7 +150,7 @@ async def earnings(request: PageRequest) -> Response[Any]:
         losers = await views.losing_touches(
             connection, promoter_id=asker.member_id, order_ids=[one["order_id"] for one in earned]
         )
-    return page(asker, "promoter/earnings.html", balances=balances, earned=earned, more=more, losers=losers)
+    return page(asker, "promoter/earnings.html", **owed, sums=sums, earned=earned, more=more, losers=losers)
 
 
 @get("/promoter/lost", opt=_PROMOTER)

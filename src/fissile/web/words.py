@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from gettext import GNUTranslations
@@ -109,6 +109,12 @@ class Words:
     def day(self, at: datetime) -> str:
         """Return the day of a moment."""
         return str(format_date(at, "MMMd" if self.locale == "zh_CN" else "d MMM", locale=self.babel))
+
+    def date(self, on: date) -> str:
+        """Return a calendar day with its year."""
+        if self.locale == "zh_CN":
+            return f"{on.year}年{on.month}月{on.day}日"
+        return str(format_date(on, "d MMM y", locale=self.babel))
 
     def span(self, seconds: int) -> str:
         """Return a length of time in its largest whole unit."""

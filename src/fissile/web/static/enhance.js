@@ -70,8 +70,6 @@
     element.textContent = written.format(new Date(element.dateTime));
   });
 
-  document.querySelector(".side [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
-
   document.querySelectorAll("select[data-go]").forEach((element) => {
     element.addEventListener("change", () => element.form.requestSubmit());
   });
