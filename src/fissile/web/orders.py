@@ -149,7 +149,9 @@ async def find(request: PageRequest) -> Response[str]:
         limits = RateLimits(asker.house.db)
         await limits.hit("order_link_address", client_of(request), asker.at)
         await limits.hit("order_link_order", order.lower(), asker.at)
-        await ask_order_link(asker.house.db, order=order, contact=contact, at=asker.at)
+        await ask_order_link(
+            asker.house.db, order=order, contact=contact, locale=asker.words.locale, at=asker.at, rng=asker.rng
+        )
     except TooManyRequests as refusal:
         sentence = asker.words.refusal(refusal)
     return page(
