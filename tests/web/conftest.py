@@ -28,6 +28,7 @@ from fissile.flows.change_plan import change_plan
 from fissile.flows.grant_role import grant_role
 from fissile.flows.house import House, open_house
 from fissile.flows.import_catalogue import CatalogueSource, import_catalogue
+from fissile.flows.issue_invoice import issue_invoice
 from fissile.flows.make_payout import make_payout
 from fissile.flows.place_order import place_order
 from fissile.flows.publish_share import publish_share
@@ -39,7 +40,7 @@ from fissile.flows.sign_up import sign_up
 from fissile.infra.database import Database, asyncpg_args, with_database
 from fissile.infra.events import HOUSE, Actor
 from fissile.infra.settings import Settings
-from fissile.kernel.ids import new_id, public_id
+from fissile.kernel.ids import new_id, parse_public_id, public_id
 from fissile.web.app import create_app
 
 PASSWORD = "violet harbour crane"
@@ -278,6 +279,17 @@ async def _fill(house: House, shop: Facts, *, folder: Path) -> None:
                 at=moment,
                 rng=rng,
             )
+    invoice_id = await issue_invoice(
+        db,
+        order_id=parse_public_id("ord", shop.ids["paid order"]),
+        actor=operator,
+        visitor_id=None,
+        shop="Fissile",
+        locale="en",
+        at=at + timedelta(minutes=6),
+        rng=rng,
+    )
+    shop.ids["invoice"] = public_id("inv", invoice_id)
     await release_commissions(db, at=at + timedelta(hours=1), rng=rng)
     batch = await make_payout(
         db,

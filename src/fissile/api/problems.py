@@ -43,6 +43,7 @@ STATUS: dict[str, int] = {
     "category_unknown": 404,
     "code_not_found": 404,
     "endpoint_unknown": 404,
+    "invoice_unknown": 404,
     "key_not_found": 404,
     "member_not_found": 404,
     "merchant_not_found": 404,

@@ -3,46 +3,46 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
+from fissile.domain.notices.operations import owe_notice
 from fissile.infra.database import Database
 from fissile.infra.events import Actor, Event, record_events
-from fissile.kernel.ids import UnknownId, parse_public_id
+from fissile.kernel.ids import Chance, UnknownId, new_id, parse_public_id
 from fissile.views.checkout import guest_contact
 
 _NOT_DIGITS = re.compile(r"\D+")
 
 
-@dataclass(frozen=True, slots=True)
-class OwedLink:
-    """To whom a new link of a guest's order is owed: always the address it was placed with, never another."""
-
-    order_id: UUID
-    email: str
-    phone: str
-    name: str
-
-
-async def ask_order_link(db: Database, *, order: str, contact: str, at: datetime) -> OwedLink | None:
+async def ask_order_link(db: Database, *, order: str, contact: str, locale: str, at: datetime, rng: Chance) -> bool:
     """
-    Return the link that is owed, if number and e-mail address or phone number belong to an order of a guest.
+    Owe the mail with a new link, if number and e-mail address or phone number belong to an order of a guest.
 
-    Whoever sends mail sends it from here. None, and no word of why, if they do not belong together: the edge answers
-    both in the same way, and limits how often it asks. Anyone may call it.
+    It goes to the address that the order was placed with, never to another, in ``locale``. Return whether one is owed:
+    the edge answers both in the same way, and limits how often it asks. Anyone may call it.
     """
     try:
         order_id = parse_public_id("ord", order.strip())
     except UnknownId:
-        return None
+        return False
     async with db.transaction() as connection:
         found = await guest_contact(connection, order_id=order_id)
         if found is None or not _same(contact, email=found["email"], phone=found["phone"]):
-            return None
+            return False
         event = Event("order_link.asked", order_id, {})
         await record_events(connection, happened=[event], actor=Actor(member_id=None, name="guest"), at=at)
-    return OwedLink(order_id, found["email"], found["phone"], found["name"])
+        if not found["email"]:
+            return False  # by phone alone: there is nowhere to write to
+        return await owe_notice(
+            connection,
+            kind="order_link",
+            key=f"order_link:{new_id(at=at, rng=rng)}",
+            at=at,
+            rng=rng,
+            address=found["email"],
+            locale=locale,
+            subject_id=order_id,
+        )
 
 
 def _same(given: str, *, email: str, phone: str) -> bool:

@@ -28,6 +28,7 @@ KINDS = {
     "payment.refused": "payment_returned",
     "order.shipped": "order_shipped",
     "order.refunded": "order_refunded",
+    "order.partly_refunded": "order_partly_refunded",
     "commission.released": "commission_released",
     "payout.paid": "payout_paid",
 }

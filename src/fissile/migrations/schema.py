@@ -24,6 +24,7 @@ from fissile.migrations.steps import NEXT
 APPEND_ONLY = (
     "audit_log",
     "events",
+    "invoices",
     "ledger_transfers",
     "order_touches",
     "promoter_inviters",

@@ -23,6 +23,7 @@ from fissile.kernel.money import Money
 from fissile.views.audit_attribution import ATTRIBUTION
 from fissile.views.audit_checkout import CHECKOUT
 from fissile.views.audit_events import FOLDS
+from fissile.views.audit_invoices import INVOICES
 from fissile.views.audit_mail import MAIL
 from fissile.views.audit_money import MONEY
 from fissile.views.audit_payouts import PAYOUTS
@@ -44,6 +45,7 @@ RULES = (
     *MAIL,
     *PAYOUTS,
     *STATEMENTS,
+    *INVOICES,
 )
 _CHUNK = 5_000
 # Whole tables are joined here, one after the other: with the server's few megabytes each would go through files.

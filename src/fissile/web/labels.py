@@ -303,6 +303,7 @@ LABELS: dict[str, dict[str, str]] = {
         "returned": _("Returned"),
         "corrected": _("Corrected"),
     },
+    "invoice": {"invoice": _("Invoice"), "credit_note": _("Credit note")},
     "payment": {
         "settled": _("Paid the order"),
         "late": _("Too late, given back"),
@@ -336,6 +337,7 @@ NOTES: dict[str, str] = {
     "shipped": _("The order is shipped."),
     "completed": _("The order is completed."),
     "cancelled": _("The order is cancelled and its stock is free again."),
+    "invoice": _("The invoice is issued."),
     "refunded": _("The refund is posted. The gateway is told next."),
     "stock": _("The stock is corrected."),
     "batch-made": _("The batch is made. Another payout officer has to approve it."),

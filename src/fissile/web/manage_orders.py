@@ -13,6 +13,7 @@ from fissile.flows.cancel_order import cancel_order
 from fissile.flows.complete_order import complete_order
 from fissile.flows.ship_order import ship_order
 from fissile.kernel.ids import parse_public_id
+from fissile.views import invoices as invoice_views
 from fissile.views import orders as views
 from fissile.web.asker import Asker, PageRequest, asker_of, form_of
 from fissile.web.errors import FieldTooLong, PageNotFound
@@ -54,6 +55,7 @@ async def order(request: PageRequest, order: FromPath[str]) -> Response[str]:
             "commissions": await views.order_commissions(connection, order_id=order_id),
             "proceeds": await views.order_proceeds(connection, order_id=order_id),
             "payments": await views.order_payments(connection, order_id=order_id),
+            "documents": await invoice_views.documents_of(connection, order_id=order_id),
             "refunds": await views.order_refunds(connection, order_id=order_id),
             "history": await views.history(connection, subject_id=order_id),
             "transfers": await views.transfers_about(connection, subject_id=order_id),

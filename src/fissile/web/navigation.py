@@ -63,6 +63,7 @@ OPERATOR = (
         (
             Tab("/operator/orders", _("Orders"), (_O, _S, _A)),
             Tab("/operator/refunds", _("Refunds"), (_O, _A)),
+            Tab("/operator/invoices", _("Invoices"), (_O, _S, _A)),
             Tab("/operator/returns", _("Returns"), (_O, _S, _A)),
             Tab("/operator/shipping", _("Shipping"), (_O, _S, _A)),
         ),

@@ -34,13 +34,23 @@ SAYS: dict[str, tuple[str, str]] = {
     "payment_returned": (_("Your payment goes back"), _("%(amount)s could not pay the order and goes back to you.")),
     "order_shipped": (_("Your order is on its way"), _("The merchant has shipped it.")),
     "order_refunded": (_("Your refund is on its way"), _("%(amount)s goes back to you.")),
+    "order_partly_refunded": (_("A part of your order goes back"), _("%(amount)s goes back to you.")),
+    "order_link": (_("The link to your order"), _("Open the link to see your order. If you did not ask, do nothing.")),
     "commission_released": (_("A commission is released"), _("%(amount)s will be part of your next payout.")),
     "payout_paid": (_("Your payout is paid"), _("%(amount)s is on its way to you.")),
     "payout_failed": (_("Your payout did not arrive"), _("%(amount)s came back. Check your payout account.")),
     "appeal_decided": (_("Your appeal is decided"), _("Sign in to read the decision and its reason.")),
     "other": (_("There is news for you"), _("Sign in to read it.")),
 }
-_ORDERS = ("order_placed", "order_paid", "payment_returned", "order_shipped", "order_refunded")
+_ORDERS = (
+    "order_placed",
+    "order_paid",
+    "payment_returned",
+    "order_shipped",
+    "order_refunded",
+    "order_partly_refunded",
+    "order_link",
+)
 
 
 def said(words: Words, *, kind: str, data: Mapping[str, Any]) -> tuple[str, str]:
@@ -72,7 +82,9 @@ def letter_of(mail: OwedMail, *, settings: Settings, link_secret: str, guest_sec
     elif mail.kind == "password_reset" and mail.subject_id:
         path = f"/reset/{proof_token(secret=link_secret, purpose='password', proof_id=mail.subject_id)}"
     elif mail.kind in _ORDERS and mail.subject_id:
-        path += f"?k={asking.signed(secret=guest_secret, words=f'order:{mail.subject_id}')}"
+        # Good as long from the mail on as a link of the shop is from its page on; see Asker.guest_key.
+        day = int(mail.owed_at.timestamp()) // 86_400 + settings.guest_link_days
+        path += f"?k={day:x}-{asking.signed(secret=guest_secret, words=f'order:{mail.subject_id}:{day:x}')}"
     link, shop = settings.base_url + path, settings.shop_name
     host = settings.mail_from.rpartition("@")[2] or "localhost"
     html = (

@@ -18,6 +18,7 @@ from fissile.infra.events import Actor
 from fissile.infra.rate_limits import RateLimits, TooManyRequests
 from fissile.kernel.ids import parse_public_id, public_id
 from fissile.views import checkout as more
+from fissile.views import invoices as invoice_views
 from fissile.views import orders as views
 from fissile.web.asker import Asker, PageRequest, asker_of, client_of, form_of
 from fissile.web.errors import PageNotFound
@@ -43,6 +44,7 @@ async def order(request: PageRequest, order: FromPath[str]) -> Response[str]:
         lines = await views.order_lines(connection, order_id=order_id)
         refunds = await views.order_refunds(connection, order_id=order_id)
         taxes = await more.taxes(connection, order_id=order_id)
+        documents = await invoice_views.documents_of(connection, order_id=order_id)
         asked = await more.requests_of_order(connection, order_id=order_id)
     ends = window_end(completed_at=found["completed_at"], after_sale_days=found["after_sale_days"])
     return page(
@@ -55,6 +57,7 @@ async def order(request: PageRequest, order: FromPath[str]) -> Response[str]:
         can_pay=found["state"] == "placed" and found["reserved_until"] > asker.at,
         seconds_left=max(0, int((found["reserved_until"] - asker.at).total_seconds())),
         taxes=taxes,
+        documents=documents,
         asked=asked,
         ends=ends,
         can_return=found["state"] in ("paid", "shipped", "completed")
@@ -146,7 +149,9 @@ async def find(request: PageRequest) -> Response[str]:
         limits = RateLimits(asker.house.db)
         await limits.hit("order_link_address", client_of(request), asker.at)
         await limits.hit("order_link_order", order.lower(), asker.at)
-        await ask_order_link(asker.house.db, order=order, contact=contact, at=asker.at)
+        await ask_order_link(
+            asker.house.db, order=order, contact=contact, locale=asker.words.locale, at=asker.at, rng=asker.rng
+        )
     except TooManyRequests as refusal:
         sentence = asker.words.refusal(refusal)
     return page(

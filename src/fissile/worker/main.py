@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from fissile.flows.change_cart import forget_carts
 from fissile.flows.complete_orders import complete_orders
 from fissile.flows.expire_orders import expire_orders
+from fissile.flows.issue_invoice import credit_refunds
 from fissile.flows.owe_notices import owe_notices
 from fissile.flows.release_commissions import release_commissions
 from fissile.flows.return_refunds import return_refunds
@@ -83,6 +84,7 @@ def sweeps(db: Database, settings: Settings) -> dict[str, Sweep]:
         "send_mails": Mails(db, settings, rng=_CHANCE).sweep,
         "propose_payouts": lambda at: propose_payouts(db, by_hand=settings.pays_by_hand, at=at, rng=_CHANCE),
         "send_payouts": payouts,
+        "credit_refunds": lambda at: credit_refunds(db, at=at, rng=_CHANCE, limit=CHUNK),
         "seal_statements": statements,
         "sweep_sessions": lambda at: sweep_sessions(db, at=at, limit=CHUNK),
         "forget_refusals": refusals,

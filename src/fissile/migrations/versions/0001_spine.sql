@@ -674,6 +674,19 @@ CREATE TABLE fee_plan_versions (
 -- next statement
 CREATE UNIQUE INDEX fee_plan_versions_merchant_id_version_key ON fee_plan_versions (merchant_id, version) NULLS NOT DISTINCT;
 -- next statement
+CREATE TABLE invoice_series (
+	merchant_id UUID NOT NULL, 
+	year BIGINT NOT NULL, 
+	kind TEXT COLLATE "C" NOT NULL, 
+	last_number BIGINT NOT NULL, 
+	CONSTRAINT invoice_series_pkey PRIMARY KEY (merchant_id, year, kind), 
+	CONSTRAINT invoice_series_kind_check CHECK (kind IN ('invoice', 'credit_note')), 
+	CONSTRAINT invoice_series_last_number_check CHECK (last_number > 0), 
+	CONSTRAINT invoice_series_merchant_id_fkey FOREIGN KEY(merchant_id) REFERENCES merchants (id)
+);
+-- next statement
+COMMENT ON TABLE invoice_series IS 'The last number taken; the row is locked until the document that took it is written, or nothing is.';
+-- next statement
 CREATE TABLE member_addresses (
 	id UUID NOT NULL, 
 	member_id UUID NOT NULL, 
@@ -1001,6 +1014,41 @@ CREATE TABLE visitor_members (
 );
 -- next statement
 CREATE INDEX visitor_members_member_id_idx ON visitor_members (member_id);
+-- next statement
+CREATE TABLE invoices (
+	id UUID NOT NULL, 
+	kind TEXT COLLATE "C" NOT NULL, 
+	merchant_id UUID NOT NULL, 
+	year BIGINT NOT NULL, 
+	number BIGINT NOT NULL, 
+	order_id UUID NOT NULL, 
+	refund_id UUID, 
+	invoice_id UUID, 
+	currency TEXT COLLATE "C" NOT NULL, 
+	total_minor BIGINT NOT NULL, 
+	content TEXT COLLATE "C" NOT NULL, 
+	issued_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT invoices_pkey PRIMARY KEY (id), 
+	CONSTRAINT invoices_merchant_id_year_kind_number_key UNIQUE (merchant_id, year, kind, number), 
+	CONSTRAINT invoices_kind_check CHECK (kind IN ('invoice', 'credit_note')), 
+	CONSTRAINT invoices_number_check CHECK (number > 0 AND total_minor >= 0), 
+	CONSTRAINT invoices_refund_check CHECK ((kind = 'credit_note') = (refund_id IS NOT NULL)), 
+	CONSTRAINT invoices_corrects_check CHECK ((kind = 'credit_note') = (invoice_id IS NOT NULL)), 
+	CONSTRAINT invoices_year_check CHECK (year = extract(year FROM issued_at AT TIME ZONE 'UTC')), 
+	CONSTRAINT invoices_merchant_id_fkey FOREIGN KEY(merchant_id) REFERENCES merchants (id), 
+	CONSTRAINT invoices_order_id_fkey FOREIGN KEY(order_id) REFERENCES orders (id), 
+	CONSTRAINT invoices_refund_id_key UNIQUE (refund_id), 
+	CONSTRAINT invoices_refund_id_fkey FOREIGN KEY(refund_id) REFERENCES refunds (id), 
+	CONSTRAINT invoices_invoice_id_fkey FOREIGN KEY(invoice_id) REFERENCES invoices (id)
+);
+-- next statement
+CREATE INDEX invoices_merchant_id_idx ON invoices (merchant_id, id);
+-- next statement
+CREATE INDEX invoices_order_id_idx ON invoices (order_id);
+-- next statement
+CREATE UNIQUE INDEX invoices_order_key ON invoices (order_id) WHERE kind = 'invoice';
+-- next statement
+COMMENT ON TABLE invoices IS 'Invoices of orders and credit notes of refunds, frozen at issue; append-only.';
 -- next statement
 CREATE TABLE notice_mails (
 	notice_id UUID NOT NULL, 
@@ -1902,6 +1950,8 @@ CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audi
 -- next statement
 CREATE TRIGGER events_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 -- next statement
+CREATE TRIGGER invoices_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON invoices FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+-- next statement
 CREATE TRIGGER ledger_transfers_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger_transfers FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 -- next statement
 CREATE TRIGGER order_touches_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON order_touches FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
@@ -1926,4 +1976,4 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO fissile_a
 -- next statement
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO fissile_app;
 -- next statement
-REVOKE UPDATE, DELETE ON audit_log, events, ledger_transfers, order_touches, promoter_inviters, refund_lines, refund_parts, statement_lines, statements, stock_movements FROM fissile_app;
+REVOKE UPDATE, DELETE ON audit_log, events, invoices, ledger_transfers, order_touches, promoter_inviters, refund_lines, refund_parts, statement_lines, statements, stock_movements FROM fissile_app;
