@@ -1,4 +1,4 @@
-"""One demo shop and one browser for the walks of a test process."""
+"""One demo shop for the walks of a test process, one browser for each of their modules."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def running() -> Iterator[Running]:
         yield shop
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
+    """Debian's Chromium; of one module, for its event loop keeps every other one from running in this thread."""
     with chromium() as opened:
         yield opened

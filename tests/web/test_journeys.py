@@ -368,4 +368,4 @@ class TestManaging:
         log = (await browser.get("/operator/audit")).text
 
         assert granted.status_code == 303
-        assert "grant_role" in log
+        assert "Role granted" in log

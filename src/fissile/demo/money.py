@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from fissile.domain.members.errors import InviterSetAlready
 from fissile.flows.invite_promoter import invite_promoter
+from fissile.flows.issue_invoice import issue_invoice
 from fissile.flows.refund_order import refund_order
 from fissile.flows.set_inviter import set_inviter
 from fissile.infra.database import Database
@@ -36,8 +37,11 @@ async def invite(db: Database, *, inviter: Actor, invited: Actor, operator: Acto
         return
 
 
-async def refund_in_part(db: Database, *, operator: Actor, at: datetime) -> None:
-    """Give a quarter of a few shipped orders back, some before and some after their parts were released."""
+async def refund_in_part(db: Database, *, operator: Actor, shop: str, locale: str, at: datetime) -> None:
+    """
+    Give a quarter of a few shipped orders back, some before and some after their parts were released; each has its
+    invoice then, and the credit note of what was given back.
+    """
     rng = random.SystemRandom()
     for one in await db.all(_SOME, {"at": at - timedelta(hours=2), "most": _PARTS}):
         await refund_order(
@@ -49,4 +53,7 @@ async def refund_in_part(db: Database, *, operator: Actor, at: datetime) -> None
             idempotency_key=f"demo:part:{one['id']}",
             at=at,
             rng=rng,
+        )
+        await issue_invoice(
+            db, order_id=one["id"], actor=operator, visitor_id=None, shop=shop, locale=locale, at=at, rng=rng
         )

@@ -136,7 +136,7 @@ async def seed_demo(db: Database, *, settings: Settings, at: datetime, say: Call
                 say(f"Demo: day {day + 1} of {DAYS}")
             await _play_day(stage, day)
         await show_checkout(house, buyer=actors["buyer"], operator=actors["operator"], at=at)
-    await refund_in_part(db, operator=actors["operator"], at=at)
+    await refund_in_part(db, operator=actors["operator"], shop=settings.shop_name, locale=settings.locale, at=at)
     await close_months(db, at=at)
     await _keep(db, key="done", at=at)
     return people
