@@ -15,6 +15,7 @@ from fissile.flows.change_attribution import change_attribution
 from fissile.flows.complete_order import complete_order
 from fissile.flows.confirm_refund import confirm_refund
 from fissile.flows.expire_orders import expire_orders
+from fissile.flows.issue_invoice import issue_invoice
 from fissile.flows.owe_notices import owe_notices
 from fissile.flows.record_visit import record_visit
 from fissile.flows.release_commissions import release_commissions
@@ -70,6 +71,9 @@ async def _busy_month(shop: Shop) -> None:
     assert late.outcome == "late"
     await shop.refund(unshipped)
     await shop.refund(paid, amount_minor=3_333, idempotency_key="in part")
+    await issue_invoice(
+        db, order_id=paid.id, actor=shop.operator, visitor_id=None, shop="Tea", locale="en", at=shop.at, rng=rng
+    )
     for order in (paid, spent):
         await ship_order(db, order_id=order.id, tracking="SF 1", actor=shop.staff, at=shop.at)
         await complete_order(db, order_id=order.id, actor=shop.buyer, at=shop.at)
